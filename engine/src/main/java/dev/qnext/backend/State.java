@@ -1,0 +1,64 @@
+package dev.qnext.backend;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+
+/**
+ * What a model remembers of the tokens it has read: keys and values of attention layers, recurrent
+ * state and convolution inputs of linear attention layers.
+ *
+ * <p>A forward pass is: {@link #begin}, the model's operations once per layer, {@link #accept}.
+ * Until then {@link #length} stays what it was, and row t of the pass stands at position length +
+ * t. Recurrent state cannot be cut, so a shorter prefix is reached by a {@link #fork} made there,
+ * or by {@link #rewind} where all layers are attention.
+ */
+public interface State extends AutoCloseable {
+  /** Most tokens of one {@link Pass#VERIFY} pass. */
+  int MAX_VERIFY = 16;
+
+  /** Tokens that are kept. */
+  long length();
+
+  /** Tokens for which there is room. */
+  long capacity();
+
+  /**
+   * Opens a pass of so many tokens.
+   *
+   * @throws IllegalStateException if a pass is open
+   * @throws IllegalArgumentException if the tokens do not fit
+   */
+  void begin(Pass pass, int tokens);
+
+  /**
+   * Closes the open pass and keeps its first n tokens: bit for bit the state that reading just
+   * these would have left. n = 0 drops the pass; a prefill keeps all of its tokens.
+   */
+  void accept(int n);
+
+  /**
+   * Forgets all tokens from this length on.
+   *
+   * @throws UnsupportedOperationException if a layer is recurrent and the length changes
+   */
+  void rewind(long length);
+
+  /** An independent copy; no pass may be open. */
+  State fork();
+
+  /** Writes all that {@link #restore} needs on the same model and backend. */
+  void save(OutputStream out) throws IOException;
+
+  /**
+   * Replaces this state by a saved one of the same shape; on any failure this state is empty
+   * afterwards.
+   */
+  void restore(InputStream in) throws IOException;
+
+  /** Bytes held in memory. */
+  long bytes();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,325 @@
+package dev.qnext.checkpoint;
+
+import dev.qnext.QnextException;
+import dev.qnext.json.Json;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model folder: config.json, generation_config.json and the weights, memory-mapped.
+ *
+ * <p>Two layouts are read alike. As published (Hugging Face): one tensor per expert, {@code conv1d}
+ * [C, 1, K], norms zero-centred, {@code mtp.*} inside. As converted by MLX tools: experts stacked
+ * under {@code switch_mlp}, {@code conv1d} [C, K, 1], 1 added to the norms, no {@code mtp.*}; these
+ * then lie, with zero-centred norms, in {@code mtp.safetensors} beside it.
+ */
+public final class Checkpoint implements AutoCloseable {
+  private static final String MTP_FILE = "mtp.safetensors";
+  private static final MemorySegment NOTHING = MemorySegment.NULL;
+
+  private final Path folder;
+  private final Config config;
+  private final Config generationConfig;
+  private final Arena arena;
+  private final Map<String, StoredTensor> tensors;
+  private final boolean converted;
+  private final Quantization quantization;
+
+  private Checkpoint(Path folder, Config config, Arena arena) {
+    this.folder = folder;
+    this.config = config;
+    this.arena = arena;
+    Path generation = folder.resolve("generation_config.json");
+    this.generationConfig =
+        Files.exists(generation) ? Config.read(generation) : Config.empty(generation);
+    this.quantization = new Quantization(config);
+    this.tensors = tensors(folder, arena);
+    this.converted = converted(folder, tensors);
+  }
+
+  /** Opens a folder; weights are mapped, not read. */
+  public static Checkpoint open(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new QnextException("no model folder at %s".formatted(folder));
+    }
+    Config config = Config.read(folder.resolve("config.json"));
+    Arena arena = Arena.ofShared();
+    try {
+      return new Checkpoint(folder, config, arena);
+    } catch (Throwable e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  private static Map<String, StoredTensor> tensors(Path folder, Arena arena) {
+    Map<String, StoredTensor> tensors = new LinkedHashMap<>();
+    for (String name : files(folder)) {
+      Safetensors.open(folder.resolve(name), arena)
+          .tensors()
+          .forEach((key, tensor) -> {
+            StoredTensor other = tensors.put(key, tensor);
+            if (other != null) {
+              throw new QnextException(
+                  "%s is in both %s and %s".formatted(key, other.file(), tensor.file()));
+            }
+          });
+    }
+    Path mtp = folder.resolve(MTP_FILE);
+    if (Files.exists(mtp)) {
+      tensors.putAll(Safetensors.open(mtp, arena).tensors());
+    }
+    return tensors;
+  }
+
+  /** The index's files; without an index, all {@code model*.safetensors}. */
+  private static Collection<String> files(Path folder) {
+    Path index = folder.resolve("model.safetensors.index.json");
+    TreeSet<String> names = new TreeSet<>();
+    if (Files.exists(index)) {
+      if (!(Config.read(index).get("weight_map") instanceof Map<?, ?> map) || map.isEmpty()) {
+        throw new QnextException("%s lacks a \"weight_map\"".formatted(index));
+      }
+      for (Object value : map.values()) {
+        if (!(value instanceof String name)
+            || !name.endsWith(".safetensors")
+            || name.contains("/")
+            || name.contains("\\")
+            || name.indexOf('\0') >= 0) {
+          throw new QnextException(
+              "%s: \"weight_map\" names %s, which is no safetensors file of this folder"
+                  .formatted(index, Json.write(value)));
+        }
+        names.add(name);
+      }
+      for (String name : names) {
+        if (!Files.exists(folder.resolve(name))) {
+          throw new QnextException(
+              "%s is named in %s but is not there; the download is incomplete"
+                  .formatted(folder.resolve(name), index.getFileName()));
+        }
+      }
+      return names;
+    }
+    try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, "model*.safetensors")) {
+      found.forEach(path -> names.add(path.getFileName().toString()));
+    } catch (IOException e) {
+      throw new QnextException("cannot list %s: %s".formatted(folder, e.getMessage()), e);
+    }
+    if (names.isEmpty()) {
+      throw new QnextException("no model*.safetensors in %s".formatted(folder));
+    }
+    return names;
+  }
+
+  /**
+   * Which layout: told by the experts' names or the convolution's shape, never by the values of
+   * norms. Other clues decide for a model that has neither.
+   */
+  private static boolean converted(Path folder, Map<String, StoredTensor> tensors) {
+    for (StoredTensor tensor : tensors.values()) {
+      String name = tensor.name();
+      if (name.startsWith("mtp.")) {
+        continue;
+      }
+      if (name.contains(".mlp.experts.0.")) {
+        return false;
+      }
+      if (name.contains(".mlp.switch_mlp.") || name.endsWith(".scales")) {
+        return true;
+      }
+      if (name.endsWith(".linear_attn.conv1d.weight") && tensor.shape().length == 3) {
+        return tensor.shape()[1] != 1;
+      }
+    }
+    return false;
+  }
+
+  public Path folder() {
+    return folder;
+  }
+
+  public Config config() {
+    return config;
+  }
+
+  /** generation_config.json; empty if the folder has none. */
+  public Config generationConfig() {
+    return generationConfig;
+  }
+
+  /** True for MLX conversions, false for the published layout. */
+  public boolean converted() {
+    return converted;
+  }
+
+  public Map<String, StoredTensor> tensors() {
+    return Collections.unmodifiableMap(tensors);
+  }
+
+  /** Bytes of all tensors. */
+  public long bytes() {
+    long bytes = 0;
+    for (StoredTensor tensor : tensors.values()) {
+      bytes += tensor.data().byteSize();
+    }
+    return bytes;
+  }
+
+  /**
+   * Finds a weight in whichever layout the folder has, and checks its shapes.
+   *
+   * @throws QnextException if it is missing or does not fit; the sentence names tensor, file and
+   *     shapes
+   */
+  public StoredWeight find(WeightSpec spec) {
+    return switch (spec.kind()) {
+      case MATRIX -> matrices(spec, List.of(spec.path()), false);
+      case EXPERTS -> {
+        if (tensors.containsKey(spec.path() + ".weight")) {
+          yield matrices(spec, List.of(spec.path()), true);
+        }
+        List<String> paths = new ArrayList<>();
+        for (int e = 0; e < spec.experts(); e++) {
+          paths.add(spec.path().replace(".switch_mlp.", ".experts.%d.".formatted(e)));
+        }
+        yield matrices(spec, paths, false);
+      }
+      case NORM -> vector(spec, tensor(spec.path() + ".weight"), zeroCentred(spec.path()));
+      case VECTOR -> {
+        String name = spec.path();
+        yield vector(spec, tensor(tensors.containsKey(name) ? name : name + ".weight"), false);
+      }
+    };
+  }
+
+  private boolean zeroCentred(String path) {
+    return !converted || path.startsWith("mtp.");
+  }
+
+  private StoredTensor tensor(String name) {
+    StoredTensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new QnextException("%s has no tensor %s".formatted(folder, name));
+    }
+    return tensor;
+  }
+
+  private static StoredWeight vector(WeightSpec spec, StoredTensor tensor, boolean zeroCentred) {
+    if (!tensor.type().isFloat() || tensor.count() != spec.columns()) {
+      throw new QnextException(
+          "%s in %s is %s %s but must hold %d floating numbers"
+              .formatted(
+                  tensor.name(), tensor.file(), tensor.type(), tensor.shapeText(), spec.columns()));
+    }
+    return new StoredWeight(
+        spec,
+        Format.plain(tensor.type()),
+        List.of(new StoredWeight.Matrix(tensor.data(), NOTHING, NOTHING)),
+        zeroCentred);
+  }
+
+  /** One path per matrix, or one path of all experts stacked. */
+  private StoredWeight matrices(WeightSpec spec, List<String> paths, boolean stacked) {
+    List<StoredWeight.Matrix> matrices = new ArrayList<>();
+    Format format = null;
+    for (String path : paths) {
+      StoredTensor weight = tensor(path + ".weight");
+      if (tensors.containsKey(path + ".bias")) {
+        throw new QnextException(
+            "%s in %s has a bias, which is not supported".formatted(path, weight.file()));
+      }
+      StoredTensor scales = tensors.get(path + ".scales");
+      Format of = quantization.format(path, spec.columns(), weight, scales);
+      if (of == null) {
+        if (!weight.type().isFloat()) {
+          throw new QnextException(
+              "%s in %s is %s; plain weights must be F32, F16 or BF16"
+                  .formatted(weight.name(), weight.file(), weight.type()));
+        }
+        of = Format.plain(weight.type());
+      }
+      if (format != null && !format.equals(of)) {
+        throw new QnextException(
+            "the experts of %s have different formats, %s and %s, in %s"
+                .formatted(spec.path(), format, of, folder));
+      }
+      format = of;
+      matrices.addAll(matrices(spec, path, weight, scales, of, stacked));
+    }
+    return new StoredWeight(spec, java.util.Objects.requireNonNull(format), matrices, false);
+  }
+
+  private List<StoredWeight.Matrix> matrices(
+      WeightSpec spec,
+      String path,
+      StoredTensor weight,
+      @Nullable StoredTensor scales,
+      Format format,
+      boolean stacked) {
+    boolean plain = format.mode() == Format.Mode.PLAIN;
+    long words = plain ? spec.columns() : format.rowBytes(spec.columns()) / 4;
+    expect(spec, weight, stacked, words);
+    int experts = stacked ? spec.experts() : 1;
+    StoredTensor biases = null;
+    if (scales != null && !plain) {
+      expect(spec, scales, stacked, spec.columns() / format.group());
+      if (format.mode() == Format.Mode.AFFINE) {
+        biases = tensor(path + ".biases");
+        expect(spec, biases, stacked, spec.columns() / format.group());
+        if (biases.type() != scales.type()) {
+          throw new QnextException(
+              "%s in %s is %s but its scales are %s"
+                  .formatted(biases.name(), biases.file(), biases.type(), scales.type()));
+        }
+      }
+    }
+    List<StoredWeight.Matrix> matrices = new ArrayList<>();
+    for (int e = 0; e < experts; e++) {
+      matrices.add(
+          new StoredWeight.Matrix(
+              part(weight, e, experts),
+              plain ? NOTHING : part(scales, e, experts),
+              part(biases, e, experts)));
+    }
+    return matrices;
+  }
+
+  private static void expect(WeightSpec spec, StoredTensor tensor, boolean stacked, long columns) {
+    long[] shape =
+        stacked
+            ? new long[] {spec.experts(), spec.rows(), columns}
+            : new long[] {spec.rows(), columns};
+    if (!Arrays.equals(tensor.shape(), shape)) {
+      throw new QnextException(
+          "%s in %s has the shape %s but config.json makes it %s"
+              .formatted(tensor.name(), tensor.file(), tensor.shapeText(), Arrays.toString(shape)));
+    }
+  }
+
+  private static MemorySegment part(@Nullable StoredTensor tensor, int part, int parts) {
+    if (tensor == null) {
+      return NOTHING;
+    }
+    long bytes = tensor.data().byteSize() / parts;
+    return tensor.data().asSlice(part * bytes, bytes);
+  }
+
+  @Override
+  public void close() {
+    arena.close();
+  }
+}

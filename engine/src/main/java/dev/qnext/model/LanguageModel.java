@@ -1,0 +1,47 @@
+package dev.qnext.model;
+
+import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.Rows;
+import dev.qnext.backend.State;
+import dev.qnext.backend.StateShape;
+import dev.qnext.backend.Tensor;
+import dev.qnext.checkpoint.Checkpoint;
+
+/** A model that reads token ids and predicts the next: all that the generator knows of it. */
+public interface LanguageModel extends AutoCloseable {
+  /** Binds the architecture that config.json names. */
+  static LanguageModel load(Checkpoint checkpoint, Backend backend) {
+    String type = checkpoint.config().text("model_type", "");
+    if (!type.equals("qwen3_next")) {
+      throw new QnextException(
+          "%s is of the type \"%s\", which is not supported; supported: qwen3_next"
+              .formatted(checkpoint.folder(), type));
+    }
+    return Qwen3Next.load(checkpoint, backend);
+  }
+
+  Backend backend();
+
+  /** Rows of the embedding table; ids from 0 to this - 1 are valid. */
+  int vocabularySize();
+
+  /** Tokens that the positions were made for. */
+  long contextLimit();
+
+  StateShape stateShape();
+
+  /**
+   * Reads the tokens of the pass that is open on the state.
+   *
+   * @param tokens ids [T, 1]
+   * @return the hidden state behind the final norm, [T, hidden]
+   */
+  Tensor forward(Tensor tokens, State state);
+
+  /** Logits of the given rows of hidden states, [count, vocabulary]. */
+  Tensor logits(Tensor hidden, Rows rows);
+
+  @Override
+  void close();
+}
