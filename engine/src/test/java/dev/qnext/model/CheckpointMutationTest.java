@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
  * for the person at the terminal; never another exception, a hang, or memory for sizes that the
  * files do not hold. Mutants are of golden files, by seed.
  */
-@Timeout(value = 120, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 300, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CheckpointMutationTest {
   private static final int MUTANTS = 1000; // of bytes, and as many of structure
 
