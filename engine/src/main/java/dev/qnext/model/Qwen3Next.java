@@ -426,7 +426,7 @@ public final class Qwen3Next implements LanguageModel {
     return new Qwen3Next(args, backend, backend.bind(checkpoint, layout(args)));
   }
 
-  private static Layout layout(Args a) {
+  static Layout layout(Args a) {
     List<WeightSpec> layout = new ArrayList<>();
     layout.add(WeightSpec.matrix(EMBED_TOKENS, a.vocabSize, a.hiddenSize));
     for (int i = 0; i < a.numHiddenLayers; i++) {

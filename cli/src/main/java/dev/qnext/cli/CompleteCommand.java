@@ -1,0 +1,97 @@
+package dev.qnext.cli;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+
+import dev.qnext.Engine;
+import dev.qnext.Generation;
+import dev.qnext.QnextException;
+import dev.qnext.generate.Request;
+import dev.qnext.generate.Session;
+import dev.qnext.json.Json;
+import dev.qnext.text.TextStream;
+import dev.qnext.text.Tokenizer;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Raw continuation of a text or of token ids. */
+@Command(
+    name = "complete",
+    description = "Continues a text as it is, without a chat template.",
+    mixinStandardHelpOptions = true)
+final class CompleteCommand implements Callable<Integer> {
+  private static final int MAX_TOKENS = 256;
+
+  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private SamplingOptions sampling = new SamplingOptions();
+  @Mixin private ReplyOptions reply = new ReplyOptions();
+
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "PROMPT",
+      description = "The text to continue; behind standard input if that is piped. - is standard input.")
+  private @Nullable String prompt;
+
+  @Option(
+      names = "--ids",
+      arity = "0..*",
+      paramLabel = "ID",
+      description = "Continue these token ids (or those on standard input). Needs no tokenizer.")
+  private @Nullable List<String> ids;
+
+  @Option(names = "--print-ids", description = "Print the new token ids instead of text.")
+  private boolean printIds;
+
+  @Override
+  public Integer call() throws InterruptedException {
+    try (Engine engine = model.open()) {
+      boolean text = ids == null || !printIds && Tokenizer.isIn(engine.checkpoint().folder());
+      Tokenizer tokenizer =
+          text || !sampling.stop().isEmpty() ? Tokenizer.load(engine.checkpoint().folder()) : null;
+      int[] given = ids != null ? Ids.of(ids) : encode(tokenizer);
+      Request request = sampling.request(given, engine.checkpoint(), MAX_TOKENS);
+      TextStream stream = tokenizer == null ? null : new TextStream(tokenizer, sampling.stop());
+      Session session = engine.newSession(engine.model().contextLimit());
+      Generation generation = engine.generate(session, request, stream);
+      StringBuilder all = new StringBuilder();
+      Output out = Output.STANDARD;
+      String space = "";
+      for (Generation.Token token; (token = generation.next()) != null; ) {
+        String piece = token.text();
+        if (printIds || !text) {
+          piece = token.id() < 0 ? "" : space + token.id();
+          space = " ";
+        }
+        all.append(piece);
+        if (!reply.json()) {
+          out.print(piece);
+          out.flush();
+        }
+      }
+      if (reply.json()) {
+        Map<String, @Nullable Object> object = new LinkedHashMap<>();
+        object.put("text", text && !printIds ? all.toString() : null);
+        out.println(Json.write(reply.object(object, generation.result(), request)));
+      } else {
+        out.endLine();
+      }
+      out.flush();
+      reply.printStatistics(generation.result(), request);
+      return 0;
+    }
+  }
+
+  private int[] encode(@Nullable Tokenizer tokenizer) {
+    String text = Input.prompt(prompt);
+    if (text.isEmpty()) {
+      throw new QnextException(
+          "there is no text to continue; give it as an argument or on standard input");
+    }
+    return java.util.Objects.requireNonNull(tokenizer).encode(text);
+  }
+}

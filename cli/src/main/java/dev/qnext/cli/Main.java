@@ -1,0 +1,54 @@
+package dev.qnext.cli;
+
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+import dev.qnext.QnextException;
+import picocli.CommandLine;
+
+/**
+ * The process: arguments in, exit code out. 0 done, 1 failed at run time, 2 wrong usage, 130 interrupted; a closed pipe ends it
+ * quietly.
+ */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    // Messages are UTF-8 whatever the locale says, as answers are.
+    System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    System.exit(run(args));
+  }
+
+  static int run(String[] args) {
+    boolean debug = List.of(args).contains("--debug");
+    return new CommandLine(new Qnext())
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((e, given) -> usage(e))
+        .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug))
+        .execute(args);
+  }
+
+  private static int usage(CommandLine.ParameterException e) {
+    CommandLine command = e.getCommandLine();
+    System.err.println("qnext: " + e.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(e, command.getErr());
+    System.err.printf("Try '%s --help'.%n", command.getCommandSpec().qualifiedName());
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int failed(Exception e, boolean debug) {
+    if (e instanceof Output.ClosedPipeException) {
+      return CommandLine.ExitCode.OK;
+    }
+    if (debug) {
+      e.printStackTrace();
+    } else if (e instanceof QnextException) {
+      System.err.println("qnext: " + e.getMessage());
+    } else {
+      System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
+    }
+    return CommandLine.ExitCode.SOFTWARE;
+  }
+}

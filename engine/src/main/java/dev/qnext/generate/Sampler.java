@@ -1,0 +1,64 @@
+package dev.qnext.generate;
+
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.Sampling;
+import dev.qnext.backend.Tensor;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Draws the tokens of one reply: penalties from what it has seen, then the keyed draw. Without
+ * penalties the logits stay on the device.
+ */
+final class Sampler {
+  private final Backend backend;
+  private final Sampling sampling;
+  private final Penalties penalties;
+  private final boolean[] seen;
+  private final int[] generated;
+
+  Sampler(Backend backend, int vocabulary, Sampling sampling, Penalties penalties, int[] prompt) {
+    this.backend = backend;
+    this.sampling = sampling;
+    this.penalties = penalties;
+    this.seen = new boolean[penalties.none() ? 0 : vocabulary];
+    this.generated = new int[seen.length];
+    if (!penalties.none()) {
+      for (int id : prompt) {
+        seen[id] = true;
+      }
+    }
+  }
+
+  /** The token for an absolute position, from its logits [1, vocabulary]. */
+  int draw(Tensor logits, long position) {
+    if (penalties.none()) {
+      return backend.readTokens(backend.sample(logits, sampling, position))[0];
+    }
+    float[] row = new float[logits.columns()];
+    backend.readFloats(logits, MemorySegment.ofArray(row));
+    penalise(row);
+    int id = sampling.draw(row, position);
+    seen[id] = true;
+    generated[id]++;
+    return id;
+  }
+
+  private void penalise(float[] row) {
+    float repetition = penalties.repetition();
+    for (int id = 0; id < row.length; id++) {
+      if (seen[id]) {
+        row[id] = row[id] > 0 ? row[id] / repetition : row[id] * repetition;
+      }
+      if (generated[id] > 0) {
+        row[id] -= penalties.presence() + generated[id] * penalties.frequency();
+      }
+    }
+    penalties
+        .bias()
+        .forEach((id, bias) -> {
+          if (id >= 0 && id < row.length) {
+            row[id] += bias;
+          }
+        });
+  }
+}
