@@ -1,21 +1,20 @@
 package dev.qnext;
 
+import dev.qnext.generate.Result;
+import dev.qnext.text.ChatTemplate;
+import dev.qnext.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-
-import dev.qnext.generate.Result;
-import dev.qnext.text.ChatTemplate;
-import dev.qnext.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The turns of a chat, and their token ids. It keeps the ids that were generated rather than tokenizing their text again, so
- * that the next prompt begins with what the session has read; where the template rewrites earlier turns, the prompt is tokenized
- * anew.
+ * The turns of a chat, and their token ids. It keeps the ids that were generated rather than
+ * tokenizing their text again, so that the next prompt begins with what the session has read; where
+ * the template rewrites earlier turns, the prompt is tokenized anew.
  */
 public final class Conversation {
   private final Tokenizer tokenizer;

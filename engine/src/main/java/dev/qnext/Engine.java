@@ -1,5 +1,13 @@
 package dev.qnext;
 
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.BackendProvider;
+import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.generate.Generator;
+import dev.qnext.generate.Request;
+import dev.qnext.generate.Session;
+import dev.qnext.model.LanguageModel;
+import dev.qnext.text.TextStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -10,30 +18,21 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-
-import dev.qnext.backend.Backend;
-import dev.qnext.backend.BackendProvider;
-import dev.qnext.checkpoint.Checkpoint;
-import dev.qnext.generate.Generator;
-import dev.qnext.generate.Request;
-import dev.qnext.generate.Session;
-import dev.qnext.model.LanguageModel;
-import dev.qnext.text.TextStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A loaded model, ready to generate. One platform thread owns the backend from the first call to the last free, because MLX's
- * streams belong to the thread that made them; a second engine shares that thread. Callers may be on any other thread.
+ * A loaded model, ready to generate. One platform thread owns the backend from the first call to
+ * the last free, because MLX's streams belong to the thread that made them; a second engine shares
+ * that thread. Callers may be on any other thread.
  */
 public final class Engine implements AutoCloseable {
   private static final long STACK_BYTES = 64L << 20;
   private static final ExecutorService THREAD =
-      Executors.newSingleThreadExecutor(
-          task -> {
-            Thread thread = new Thread(null, task, "qnext-engine", STACK_BYTES);
-            thread.setDaemon(true);
-            return thread;
-          });
+      Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(null, task, "qnext-engine", STACK_BYTES);
+        thread.setDaemon(true);
+        return thread;
+      });
 
   private final Checkpoint checkpoint;
   private final Backend backend;
@@ -51,21 +50,20 @@ public final class Engine implements AutoCloseable {
    * @param backendName null takes the best that works here
    */
   public static Engine open(Path folder, @Nullable String backendName) {
-    return onThread(
-        () -> {
-          Checkpoint checkpoint = Checkpoint.open(folder);
-          Backend backend = null;
-          try {
-            backend = openBackend(backendName);
-            return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
-          } catch (Throwable e) {
-            if (backend != null) {
-              backend.close();
-            }
-            checkpoint.close();
-            throw e;
-          }
-        });
+    return onThread(() -> {
+      Checkpoint checkpoint = Checkpoint.open(folder);
+      Backend backend = null;
+      try {
+        backend = openBackend(backendName);
+        return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
+      } catch (Throwable e) {
+        if (backend != null) {
+          backend.close();
+        }
+        checkpoint.close();
+        throw e;
+      }
+    });
   }
 
   /** Names of all backends that were found, the best first. */
@@ -75,7 +73,8 @@ public final class Engine implements AutoCloseable {
 
   private static List<BackendProvider> providers() {
     List<BackendProvider> providers = new ArrayList<>();
-    ServiceLoader.load(BackendProvider.class, Engine.class.getClassLoader()).forEach(providers::add);
+    ServiceLoader.load(BackendProvider.class, Engine.class.getClassLoader())
+        .forEach(providers::add);
     providers.sort(Comparator.comparingInt(BackendProvider::rank).reversed());
     return providers;
   }
@@ -121,11 +120,10 @@ public final class Engine implements AutoCloseable {
 
   /** Forgets a timeline and frees its memory. */
   public void close(Session session) {
-    call(
-        model -> {
-          session.close();
-          return true;
-        });
+    call(model -> {
+      session.close();
+      return true;
+    });
   }
 
   /**
@@ -135,9 +133,7 @@ public final class Engine implements AutoCloseable {
    */
   public Generation generate(Session session, Request request, @Nullable TextStream text) {
     Generation generation = new Generation(text);
-    Future<?> unused =
-        THREAD.submit(
-            () -> generation.run(new Generator(model), session, request));
+    Future<?> unused = THREAD.submit(() -> generation.run(new Generator(model), session, request));
     return generation;
   }
 
@@ -156,11 +152,13 @@ public final class Engine implements AutoCloseable {
     try {
       return THREAD.submit(work).get();
     } catch (ExecutionException e) {
-      throw switch (e.getCause()) {
-        case RuntimeException cause -> cause;
-        case Error cause -> cause;
-        default -> new IllegalStateException(e.getCause());
-      };
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      if (e.getCause() instanceof Error cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new QnextException("interrupted", e);
@@ -169,12 +167,11 @@ public final class Engine implements AutoCloseable {
 
   @Override
   public void close() {
-    onThread(
-        () -> {
-          model.close();
-          backend.close();
-          checkpoint.close();
-          return true;
-        });
+    onThread(() -> {
+      model.close();
+      backend.close();
+      checkpoint.close();
+      return true;
+    });
   }
 }

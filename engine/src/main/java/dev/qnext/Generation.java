@@ -1,26 +1,27 @@
 package dev.qnext;
 
-import java.util.concurrent.ArrayBlockingQueue;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-
 import dev.qnext.generate.Generator;
 import dev.qnext.generate.Request;
 import dev.qnext.generate.Result;
 import dev.qnext.generate.Session;
 import dev.qnext.text.TextStream;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A reply that is being generated. The engine's thread puts tokens into a bounded queue, so that a slow reader slows the model
- * and no reader at all, after {@link #cancel}, lets it end.
+ * A reply that is being generated. The engine's thread puts tokens into a bounded queue, so that a
+ * slow reader slows the model and no reader at all, after {@link #cancel}, lets it end.
  */
 public final class Generation {
   /** Tokens that the model may be ahead of the reader. */
   private static final int QUEUE = 64;
 
-  /** A token and the text that it completes; the id is -1 for a rest of text behind the last token. */
+  /**
+   * A token and the text that it completes; the id is -1 for a rest of text behind the last token.
+   */
   public record Token(int id, String text) {}
 
   private record Ended(@Nullable Result result, @Nullable Throwable failure) {}
@@ -71,7 +72,10 @@ public final class Generation {
     }
   }
 
-  /** Waits for the next token; null at the end. Failures of the model are thrown here. For one reader. */
+  /**
+   * Waits for the next token; null at the end. Failures of the model are thrown here. For one
+   * reader.
+   */
   public @Nullable Token next() throws InterruptedException {
     if (ended == null) {
       Object event = queue.take();

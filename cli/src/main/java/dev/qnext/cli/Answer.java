@@ -1,7 +1,5 @@
 package dev.qnext.cli;
 
-import java.util.function.Consumer;
-
 import dev.qnext.Conversation;
 import dev.qnext.Engine;
 import dev.qnext.Generation;
@@ -10,6 +8,7 @@ import dev.qnext.generate.Result;
 import dev.qnext.generate.Session;
 import dev.qnext.text.TextStream;
 import dev.qnext.text.Tokenizer;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Answers the last message of a conversation, piece by piece. */

@@ -1,9 +1,5 @@
 package dev.qnext.cli;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.concurrent.Callable;
-
 import dev.qnext.Conversation;
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
@@ -11,6 +7,9 @@ import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
 import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -44,8 +43,7 @@ final class ChatCommand implements Callable<Integer> {
     boolean talk = prompt == null && Terminal.input() && Terminal.output();
     String question = talk ? "" : Input.prompt(prompt);
     if (!talk && question.isBlank()) {
-      throw new QnextException(
-          "there is no prompt; give it as an argument or on standard input");
+      throw new QnextException("there is no prompt; give it as an argument or on standard input");
     }
     try (Engine engine = model.open()) {
       Tokenizer tokenizer = Tokenizer.load(engine.checkpoint().folder());
@@ -62,14 +60,13 @@ final class ChatCommand implements Callable<Integer> {
       conversation.user(question);
       StringBuilder text = new StringBuilder();
       Output out = Output.STANDARD;
-      answer.give(
-          piece -> {
-            text.append(piece);
-            if (!options.json()) {
-              out.print(piece);
-              out.flush();
-            }
-          });
+      answer.give(piece -> {
+        text.append(piece);
+        if (!options.json()) {
+          out.print(piece);
+          out.flush();
+        }
+      });
       if (options.json()) {
         Map<String, @Nullable Object> object = new LinkedHashMap<>();
         object.put("text", text.toString());

@@ -1,10 +1,5 @@
 package dev.qnext.cli;
 
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.Callable;
-
 import dev.qnext.Engine;
 import dev.qnext.Generation;
 import dev.qnext.QnextException;
@@ -13,6 +8,10 @@ import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
 import dev.qnext.text.TextStream;
 import dev.qnext.text.Tokenizer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -34,7 +33,8 @@ final class CompleteCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "PROMPT",
-      description = "The text to continue; behind standard input if that is piped. - is standard input.")
+      description =
+          "The text to continue; behind standard input if that is piped. - is standard input.")
   private @Nullable String prompt;
 
   @Option(
@@ -50,7 +50,8 @@ final class CompleteCommand implements Callable<Integer> {
   @Override
   public Integer call() throws InterruptedException {
     try (Engine engine = model.open()) {
-      boolean text = ids == null || !printIds && Tokenizer.isIn(engine.checkpoint().folder());
+      boolean text =
+          ids == null || !printIds && ModelOptions.hasTokenizer(engine.checkpoint().folder());
       Tokenizer tokenizer =
           text || !sampling.stop().isEmpty() ? Tokenizer.load(engine.checkpoint().folder()) : null;
       int[] given = ids != null ? Ids.of(ids) : encode(tokenizer);

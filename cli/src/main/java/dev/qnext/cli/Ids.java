@@ -1,9 +1,8 @@
 package dev.qnext.cli;
 
+import dev.qnext.QnextException;
 import java.util.ArrayList;
 import java.util.List;
-
-import dev.qnext.QnextException;
 
 /** Token ids in text: numbers between spaces, commas or brackets. */
 final class Ids {

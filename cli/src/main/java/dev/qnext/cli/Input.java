@@ -1,12 +1,11 @@
 package dev.qnext.cli;
 
+import dev.qnext.QnextException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-
-import dev.qnext.QnextException;
 import org.jspecify.annotations.Nullable;
 
 /** Where a prompt comes from. */
@@ -14,8 +13,8 @@ final class Input {
   private Input() {}
 
   /**
-   * Standard input, a blank line, the argument; either may be missing. "-" means standard input, even from a terminal. Empty if
-   * neither says anything.
+   * Standard input, a blank line, the argument; either may be missing. "-" means standard input,
+   * even from a terminal. Empty if neither says anything.
    */
   static String prompt(@Nullable String argument) {
     boolean dash = "-".equals(argument);

@@ -1,5 +1,9 @@
 package dev.qnext.cli;
 
+import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.checkpoint.StoredTensor;
+import dev.qnext.json.Json;
+import dev.qnext.model.Inventory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -7,12 +11,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-
-import dev.qnext.checkpoint.Checkpoint;
-import dev.qnext.checkpoint.StoredTensor;
-import dev.qnext.json.Json;
-import dev.qnext.model.Inventory;
-import dev.qnext.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -44,7 +42,7 @@ final class InspectCommand implements Callable<Integer> {
       facts.put("layout", checkpoint.converted() ? "MLX" : "Hugging Face");
       facts.putAll(inventory.facts());
       facts.put("files_bytes", checkpoint.bytes());
-      facts.put("tokenizer", Tokenizer.isIn(folder));
+      facts.put("tokenizer", ModelOptions.hasTokenizer(folder));
       facts.put("chat_template", hasTemplate(folder));
       facts.put("formats", formats(inventory));
       if (json) {

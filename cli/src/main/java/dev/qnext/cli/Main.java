@@ -1,15 +1,14 @@
 package dev.qnext.cli;
 
+import dev.qnext.QnextException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-
-import dev.qnext.QnextException;
 import picocli.CommandLine;
 
 /**
- * The process: arguments in, exit code out. 0 done, 1 failed at run time, 2 wrong usage, 130 interrupted; a closed pipe ends it
- * quietly.
+ * The process: arguments in, exit code out. 0 done, 1 failed at run time, 2 wrong usage, 130
+ * interrupted; a closed pipe ends it quietly.
  */
 public final class Main {
   private Main() {}

@@ -1,10 +1,9 @@
 package dev.qnext.cli;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -13,8 +12,7 @@ final class ModelOptions {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
-      description =
-          "Model folder. Default: $QNEXT_MODEL, else the bundled demonstration.")
+      description = "Model folder. Default: $QNEXT_MODEL, else the bundled demonstration.")
   private @Nullable String model;
 
   @Option(
@@ -41,6 +39,10 @@ final class ModelOptions {
     System.err.println(
         "qnext: no model chosen, so the bundled demonstration answers; --model DIR picks another");
     return demo;
+  }
+
+  static boolean hasTokenizer(Path folder) {
+    return Files.exists(folder.resolve("tokenizer.json"));
   }
 
   Engine open() {

@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 
-/** Standard output in UTF-8, for answers alone. Unlike {@link System#out} it notices when nobody reads any more. */
+/**
+ * Standard output in UTF-8, for answers alone. Unlike {@link System#out} it notices when nobody
+ * reads any more.
+ */
 final class Output {
   /** The reader of a pipe is gone. */
   static final class ClosedPipeException extends RuntimeException {

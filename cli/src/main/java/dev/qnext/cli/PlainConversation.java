@@ -1,18 +1,17 @@
 package dev.qnext.cli;
 
+import dev.qnext.Conversation;
+import dev.qnext.Engine;
+import dev.qnext.QnextException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-
-import dev.qnext.Conversation;
-import dev.qnext.Engine;
-import dev.qnext.QnextException;
 import sun.misc.Signal;
 
 /**
- * A conversation by plain lines in a terminal. Ctrl-C stops an answer and keeps the conversation; at the prompt the first one
- * warns and the second leaves. Ctrl-D leaves.
+ * A conversation by plain lines in a terminal. Ctrl-C stops an answer and keeps the conversation;
+ * at the prompt the first one warns and the second leaves. Ctrl-D leaves.
  */
 final class PlainConversation {
   private static final String HELP =
@@ -32,8 +31,7 @@ final class PlainConversation {
   private final Output out = Output.STANDARD;
   private volatile boolean warned;
 
-  PlainConversation(
-      Engine engine, Conversation conversation, Answer answer, ReplyOptions options) {
+  PlainConversation(Engine engine, Conversation conversation, Answer answer, ReplyOptions options) {
     this.engine = engine;
     this.conversation = conversation;
     this.answer = answer;
@@ -42,7 +40,8 @@ final class PlainConversation {
 
   int run() throws InterruptedException {
     Signal.handle(new Signal("INT"), signal -> interrupted());
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    BufferedReader in =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     System.err.printf(
         "qnext %s on %s; /help lists the commands%n",
         engine.checkpoint().folder().getFileName(), engine.backendName());
@@ -119,11 +118,10 @@ final class PlainConversation {
   private void reply(String line) throws InterruptedException {
     conversation.user(line);
     try {
-      answer.give(
-          piece -> {
-            out.print(piece);
-            out.flush();
-          });
+      answer.give(piece -> {
+        out.print(piece);
+        out.flush();
+      });
       out.endLine();
       out.flush();
       options.printStatistics(answer.result(), answer.request());

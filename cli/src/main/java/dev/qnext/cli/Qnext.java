@@ -37,6 +37,7 @@ final class Qnext implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), debug ? "no command" : "no command given; 'qnext chat' starts a conversation");
+        spec.commandLine(),
+        debug ? "no command" : "no command given; 'qnext chat' starts a conversation");
   }
 }

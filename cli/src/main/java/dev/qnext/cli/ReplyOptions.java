@@ -1,10 +1,9 @@
 package dev.qnext.cli;
 
-import java.util.Locale;
-import java.util.Map;
-
 import dev.qnext.generate.Request;
 import dev.qnext.generate.Result;
+import java.util.Locale;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 

@@ -1,51 +1,85 @@
 package dev.qnext.cli;
 
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ThreadLocalRandom;
-
 import dev.qnext.QnextException;
 import dev.qnext.backend.Sampling;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Config;
 import dev.qnext.generate.Penalties;
 import dev.qnext.generate.Request;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** How tokens are drawn and when a reply ends; what is not given comes from the model's generation_config.json. */
+/**
+ * How tokens are drawn and when a reply ends; what is not given comes from the model's
+ * generation_config.json.
+ */
 final class SamplingOptions {
   @Option(names = "--temp", paramLabel = "T", description = "Temperature; 0 is greedy.")
   private @Nullable Float temperature;
 
-  @Option(names = "--top-p", paramLabel = "P", description = "Keep the most probable tokens that reach this sum.")
+  @Option(
+      names = "--top-p",
+      paramLabel = "P",
+      description = "Keep the most probable tokens that reach this sum.")
   private @Nullable Float topP;
 
-  @Option(names = "--top-k", paramLabel = "K", description = "Keep the K most probable tokens; 0 keeps all.")
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Keep the K most probable tokens; 0 keeps all.")
   private @Nullable Integer topK;
 
-  @Option(names = "--min-p", paramLabel = "P", description = "Keep tokens of at least this share of the largest probability.")
+  @Option(
+      names = "--min-p",
+      paramLabel = "P",
+      description = "Keep tokens of at least this share of the largest probability.")
   private @Nullable Float minP;
 
-  @Option(names = "--repetition-penalty", paramLabel = "X", description = "Above 1: less of what was said before.")
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description = "Above 1: less of what was said before.")
   private @Nullable Float repetitionPenalty;
 
-  @Option(names = "--presence-penalty", paramLabel = "X", description = "Taken from every token that was generated.", defaultValue = "0")
+  @Option(
+      names = "--presence-penalty",
+      paramLabel = "X",
+      description = "Taken from every token that was generated.",
+      defaultValue = "0")
   private float presencePenalty;
 
-  @Option(names = "--frequency-penalty", paramLabel = "X", description = "Taken as often as the token was generated.", defaultValue = "0")
+  @Option(
+      names = "--frequency-penalty",
+      paramLabel = "X",
+      description = "Taken as often as the token was generated.",
+      defaultValue = "0")
   private float frequencyPenalty;
 
-  @Option(names = "--logit-bias", paramLabel = "ID=X", description = "Added to a token's logit; may be repeated.")
+  @Option(
+      names = "--logit-bias",
+      paramLabel = "ID=X",
+      description = "Added to a token's logit; may be repeated.")
   private Map<Integer, Float> logitBias = Map.of();
 
-  @Option(names = "--seed", paramLabel = "N", description = "Draws the same tokens again. Default: another seed each time.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "Draws the same tokens again. Default: another seed each time.")
   private @Nullable Long seed;
 
-  @Option(names = "--max-tokens", paramLabel = "N", description = "Most tokens of a reply. Default: ${DEFAULT-MAX-TOKENS:-as many as fit}.")
+  @Option(
+      names = "--max-tokens",
+      paramLabel = "N",
+      description = "Most tokens of a reply. Default: ${DEFAULT-MAX-TOKENS:-as many as fit}.")
   private @Nullable Integer maxTokens;
 
-  @Option(names = "--stop", paramLabel = "TEXT", description = "End the reply before this text; may be repeated.")
+  @Option(
+      names = "--stop",
+      paramLabel = "TEXT",
+      description = "End the reply before this text; may be repeated.")
   private List<String> stop = List.of();
 
   @Option(names = "--ignore-eos", description = "Go on where the model would end.")
@@ -90,7 +124,7 @@ final class SamplingOptions {
           sampling,
           penalties);
     } catch (IllegalArgumentException e) {
-      throw new QnextException(e.getMessage(), e);
+      throw new QnextException(String.valueOf(e.getMessage()), e);
     }
   }
 

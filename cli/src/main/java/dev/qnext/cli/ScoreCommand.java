@@ -1,5 +1,11 @@
 package dev.qnext.cli;
 
+import dev.qnext.Engine;
+import dev.qnext.QnextException;
+import dev.qnext.checkpoint.Safetensors;
+import dev.qnext.evaluate.Scorer;
+import dev.qnext.json.Json;
+import dev.qnext.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -7,13 +13,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-
-import dev.qnext.Engine;
-import dev.qnext.QnextException;
-import dev.qnext.checkpoint.Safetensors;
-import dev.qnext.evaluate.Scorer;
-import dev.qnext.json.Json;
-import dev.qnext.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -55,21 +54,21 @@ final class ScoreCommand implements Callable<Integer> {
     try (Engine engine = model.open()) {
       Path folder = engine.checkpoint().folder();
       Tokenizer tokenizer =
-          ids == null || Tokenizer.isIn(folder) ? Tokenizer.load(folder) : null;
-      int[] scored = ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+          ids == null || ModelOptions.hasTokenizer(folder) ? Tokenizer.load(folder) : null;
+      int[] scored =
+          ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
       int vocabulary = engine.model().vocabularySize();
       float[] all = logits == null ? new float[0] : room(scored.length, vocabulary);
       double[] scores =
-          engine.call(
-              m ->
-                  Scorer.score(
-                      m,
-                      scored,
-                      (position, row) -> {
-                        if (logits != null) {
-                          System.arraycopy(row, 0, all, position * vocabulary, vocabulary);
-                        }
-                      }));
+          engine.call(m ->
+              Scorer.score(
+                  m,
+                  scored,
+                  (position, row) -> {
+                    if (logits != null) {
+                      System.arraycopy(row, 0, all, position * vocabulary, vocabulary);
+                    }
+                  }));
       if (logits != null) {
         long[] shape = {scored.length, vocabulary};
         Safetensors.write(logits, Map.of("logits", new Safetensors.Floats(shape, all)));
@@ -118,7 +117,8 @@ final class ScoreCommand implements Callable<Integer> {
     } else {
       for (int i = 0; i < scored.length; i++) {
         String score = i == 0 ? "-" : String.format(Locale.ROOT, "%.6f", scores[i - 1]);
-        String piece = tokenizer == null ? "" : "\t" + Json.write(tokenizer.decode(new int[] {scored[i]}));
+        String piece =
+            tokenizer == null ? "" : "\t" + Json.write(tokenizer.decode(new int[] {scored[i]}));
         out.println("%d\t%d\t%s%s".formatted(i, scored[i], score, piece));
       }
       System.err.printf(

@@ -1,9 +1,8 @@
 package dev.qnext.cli;
 
-import java.util.Locale;
-
 import dev.qnext.backend.Sampling;
 import dev.qnext.generate.Result;
+import java.util.Locale;
 
 /** The line on standard error that says what a reply cost. */
 final class Statistics {

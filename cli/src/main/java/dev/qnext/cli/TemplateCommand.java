@@ -1,15 +1,14 @@
 package dev.qnext.cli;
 
+import dev.qnext.QnextException;
+import dev.qnext.json.Json;
+import dev.qnext.text.ChatTemplate;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-
-import dev.qnext.QnextException;
-import dev.qnext.json.Json;
-import dev.qnext.text.ChatTemplate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,7 +26,8 @@ final class TemplateCommand implements Callable<Integer> {
   @Parameters(
       arity = "0..1",
       paramLabel = "PROMPT",
-      description = "The user's message; behind standard input if that is piped. - is standard input.")
+      description =
+          "The user's message; behind standard input if that is piped. - is standard input.")
   private @Nullable String prompt;
 
   @Option(

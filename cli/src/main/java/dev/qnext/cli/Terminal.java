@@ -2,7 +2,10 @@ package dev.qnext.cli;
 
 import java.io.Console;
 
-/** Which of the standard streams is a terminal. The launcher asks the shell and passes the answer, which costs nothing. */
+/**
+ * Which of the standard streams is a terminal. The launcher asks the shell and passes the answer,
+ * which costs nothing.
+ */
 final class Terminal {
   private static final String STREAMS = System.getProperty("qnext.terminals", unknown());
 

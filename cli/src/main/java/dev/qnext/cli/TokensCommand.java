@@ -1,5 +1,8 @@
 package dev.qnext.cli;
 
+import dev.qnext.QnextException;
+import dev.qnext.json.Json;
+import dev.qnext.text.Tokenizer;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -8,10 +11,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
-
-import dev.qnext.QnextException;
-import dev.qnext.json.Json;
-import dev.qnext.text.Tokenizer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,7 +20,8 @@ import picocli.CommandLine.Parameters;
 /** Text to token ids and back. */
 @Command(
     name = "tokens",
-    description = "Turns text into token ids, or ids into text. A folder with only tokenizer.json will do.",
+    description =
+        "Turns text into token ids, or ids into text. A folder with only tokenizer.json will do.",
     mixinStandardHelpOptions = true)
 final class TokensCommand implements Callable<Integer> {
   @Mixin private ModelOptions model = new ModelOptions();
@@ -87,7 +87,10 @@ final class TokensCommand implements Callable<Integer> {
     throw new QnextException("a line must hold a string \"text\" or a list \"ids\"");
   }
 
-  /** Answers every line of JSON on standard input by a line of JSON; a line that fails is answered by its error. */
+  /**
+   * Answers every line of JSON on standard input by a line of JSON; a line that fails is answered
+   * by its error.
+   */
   static void eachLine(Function<Object, Map<String, Object>> answer) {
     Output out = Output.STANDARD;
     try (BufferedReader in =

@@ -1,14 +1,16 @@
 package dev.qnext.model;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
-
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Layout;
 import dev.qnext.checkpoint.StoredWeight;
 import dev.qnext.checkpoint.WeightSpec;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
-/** What a checkpoint's model consists of: sizes, formats, parameters. Finding every weight also proves that the folder is whole. */
+/**
+ * What a checkpoint's model consists of: sizes, formats, parameters. Finding every weight also
+ * proves that the folder is whole.
+ */
 public final class Inventory {
   private final Map<String, Object> facts = new LinkedHashMap<>();
   private final Map<String, Long> bytesOfFormats = new LinkedHashMap<>();

@@ -2,7 +2,9 @@ package dev.qnext.text;
 
 import java.util.List;
 
-/** The text of a reply as its tokens come: whole characters only, and nothing from a stop string on. */
+/**
+ * The text of a reply as its tokens come: whole characters only, and nothing from a stop string on.
+ */
 public final class TextStream {
   private final TokenDecoder decoder;
   private final StopStrings stops;
