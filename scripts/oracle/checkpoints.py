@@ -256,14 +256,20 @@ def weights(shape, seed):
         norm(name + ".k_norm", dim, 0.25)
 
     def delta_net(name):
-        keys = c["linear_num_key_heads"] * c["linear_key_head_dim"]
+        key_heads, dim = c["linear_num_key_heads"], c["linear_key_head_dim"]
+        keys = key_heads * dim
         heads = c["linear_num_value_heads"]
         values = heads * c["linear_value_head_dim"]
-        matrix(name + ".in_proj_qkvz", 2 * keys + 2 * values, hidden)
+        # Keys resemble queries. Else some outputs are nearly zero, and the norm behind them magnifies their rounding.
+        qkvz = normal(key_heads, 2 * (keys + values) // key_heads, hidden, std=1 / math.sqrt(hidden))
+        qkvz[:, dim : 2 * dim] = 0.9 * qkvz[:, :dim] + 0.44 * qkvz[:, dim : 2 * dim]
+        tensors[name + ".in_proj_qkvz.weight"] = qkvz.reshape(-1, hidden).to(dtype)
         matrix(name + ".in_proj_ba", 2 * heads, hidden)
         matrix(name + ".out_proj", hidden, values)
         kernel = c["linear_conv_kernel_dim"]
-        tensors[name + ".conv1d.weight"] = normal(2 * keys + values, 1, kernel, std=1 / math.sqrt(kernel)).to(dtype)
+        conv = normal(2 * keys + values, 1, kernel, std=1 / math.sqrt(kernel))
+        conv[keys : 2 * keys] = 0.9 * conv[:keys] + 0.44 * conv[keys : 2 * keys]
+        tensors[name + ".conv1d.weight"] = conv.to(dtype)
         tensors[name + ".A_log"] = torch.log(torch.rand(heads, generator=generator) * 4 + 0.05).to(dtype)
         tensors[name + ".dt_bias"] = normal(heads, std=1.0).to(dtype)
         norm(name + ".norm", c["linear_value_head_dim"], 1.0)
