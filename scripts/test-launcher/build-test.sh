@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # When the launcher builds, and what two at once, a kill, or a folder that cannot be written do to it.
 
 test_first_use_builds_once() {
@@ -198,7 +198,8 @@ test_copies_of_the_program() {
   later_change "$repo/pom.xml"
   start
   second=$(cat "$repo/target/launcher/current")
-  [ "$first" != "$second" ] && [ -f "$repo/target/launcher/$first/qnext.jar" ] || problem 'the copy before is gone'
+  [ "$first" != "$second" ] || problem 'no new copy was made'
+  [ -f "$repo/target/launcher/$first/qnext.jar" ] || problem 'the copy before is gone'
   later_change "$repo/pom.xml"
   start
   third=$(cat "$repo/target/launcher/current")

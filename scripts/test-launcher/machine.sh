@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A machine made of files, and what can be asked of a start on it. Sourced by run.
 #
 #   $box/bin        the whole PATH          $box/root   stands before absolute paths (QNEXT_SYSTEM_ROOT)

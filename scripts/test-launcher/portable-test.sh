@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # What bash 3.2 or the BSD tools of macOS lack must not come back in.
 
 test_nothing_that_macos_lacks() {
