@@ -122,7 +122,7 @@ class TokenizerTest {
       value = {
         "normalizer     | {\"type\":\"Lowercase\"}     | normalizer.type = Lowercase is not supported",
         "normalizer     | {\"type\":3}                 | normalizer.type = 3 is not supported: a string",
-        "normalizer     | []                           | the file.normalizer is not an object",
+        "normalizer     | []                           | tokenizer.json: normalizer is not an object",
         "pre_tokenizer  | null                         | pre_tokenizer = null is not supported",
         "pre_tokenizer  | {\"type\":\"Whitespace\"}    | ByteLevel has to be the last of its steps",
         "post_processor | {\"type\":\"TemplateProcessing\"} | post_processor.type = TemplateProcessing",
