@@ -123,12 +123,12 @@ $2
   return 1
 }
 
-# Waits until the command is true, five seconds at most.
+# Waits until the command is true, twenty seconds at most.
 wait_until() {
   local tries=0
   until "$@" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    [ "$tries" -le 50 ] || {
+    [ "$tries" -le 200 ] || {
       problem "waited in vain for: $*"
       return 1
     }
