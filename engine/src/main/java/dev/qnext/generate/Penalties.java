@@ -27,7 +27,8 @@ public record Penalties(
     bias.forEach((id, value) -> {
       if (!(value < Float.POSITIVE_INFINITY)) {
         throw new IllegalArgumentException(
-            "the logit bias of token %d is %s but must be finite, or -Infinity".formatted(id, value));
+            "the logit bias of token %d is %s but must be finite, or -Infinity"
+                .formatted(id, value));
       }
     });
   }

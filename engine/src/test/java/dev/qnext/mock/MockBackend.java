@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntBinaryOperator;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -40,9 +41,13 @@ public final class MockBackend implements Backend {
   /** Called before a token is drawn. */
   public Runnable beforeSampling = () -> {};
 
+  /** Puts another id in place of the one that was drawn for a position. */
+  public IntBinaryOperator says = (position, drawn) -> drawn;
+
   /** Tokens of every pass since the start. */
   public final List<Integer> passes = new ArrayList<>();
 
+  public boolean failClosingStates;
   public int openStates;
   public int openWeights;
   public boolean closed;
@@ -214,6 +219,9 @@ public final class MockBackend implements Backend {
 
     @Override
     public void close() {
+      if (failClosingStates) {
+        throw new IllegalStateException("made up");
+      }
       if (!freed) {
         freed = true;
         openStates--;
@@ -322,7 +330,8 @@ public final class MockBackend implements Backend {
     long[] hashes = ((Logits) logits).hashes();
     int[] ids = new int[hashes.length];
     for (int t = 0; t < ids.length; t++) {
-      ids[t] = sampling.draw(row(vocabulary, hashes[t]), position + t);
+      int drawn = sampling.draw(row(vocabulary, hashes[t]), position + t);
+      ids[t] = says.applyAsInt((int) position + t, drawn);
     }
     return new Ids(ids);
   }
