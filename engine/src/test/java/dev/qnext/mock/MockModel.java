@@ -12,6 +12,8 @@ public final class MockModel implements LanguageModel {
   private final int vocabulary;
   private final MockBackend backend;
 
+  public long contextLimit = 1 << 20;
+
   public MockModel(int vocabulary) {
     this.vocabulary = vocabulary;
     this.backend = new MockBackend(vocabulary);
@@ -29,7 +31,7 @@ public final class MockModel implements LanguageModel {
 
   @Override
   public long contextLimit() {
-    return 1 << 20;
+    return contextLimit;
   }
 
   @Override
