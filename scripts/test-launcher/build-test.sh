@@ -106,9 +106,12 @@ test_two_first_starts_build_once() {
 }
 
 test_interrupted_build() {
-  local signal
+  local signal builds=1
   with_jdk
   for signal in INT TERM HUP; do
+    # Whoever runs these tests may have had the signal ignored, as nohup does; then the launcher ignores it too.
+    [ -z "$(bash -c "kill -$signal \$\$; echo ignored" 2>/dev/null)" ] || continue
+    builds=$((builds + 1))
     environment=(QNEXT_AOT=off FAKE_MAVEN_SLEEP=30)
     start_in_background
     wait_until test -e "$box/maven-runs"
@@ -127,7 +130,7 @@ test_interrupted_build() {
   environment=(QNEXT_AOT=off)
   start
   expect_status 0
-  expect_builds 4
+  expect_builds "$builds"
 }
 
 # After a kill -9 Maven goes on alone: the next start waits for it, then builds.

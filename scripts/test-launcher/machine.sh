@@ -58,8 +58,8 @@ exit "${FAKE_STATUS:-0}"'
 
 # shellcheck disable=SC2016
 fake_maven='
-mkdir "$BOX/maven-runs" 2>/dev/null || echo "overlap" >>"$BOX/log"
 echo "mvn $JAVA_HOME: $*" >>"$BOX/log"
+mkdir "$BOX/maven-runs" 2>/dev/null || echo "overlap" >>"$BOX/log"
 cat >>"$BOX/maven-stdin"
 echo "noise on standard output"
 [ -z "${FAKE_MAVEN_SLEEP:-}" ] || sleep "$FAKE_MAVEN_SLEEP"
