@@ -31,13 +31,15 @@ public final class ChatTemplate {
   private final Template template;
   private final @Nullable Template toolUse;
   private final Map<String, @Nullable Object> specialTokens;
-  private final Clock clock;
+
+  /** Null for the system's: java.time and its zones are slow to load, and few templates need it. */
+  private final @Nullable Clock clock;
 
   private ChatTemplate(
       Template template,
       @Nullable Template toolUse,
       Map<String, @Nullable Object> specialTokens,
-      Clock clock) {
+      @Nullable Clock clock) {
     this.template = template;
     this.toolUse = toolUse;
     this.specialTokens = specialTokens;
@@ -55,8 +57,7 @@ public final class ChatTemplate {
     Map<String, @Nullable Object> tokens = specialTokens(config);
     Path file = modelFolder.resolve("chat_template.jinja");
     if (Files.exists(file)) {
-      return new ChatTemplate(
-          Template.parse(text(file), file.toString()), null, tokens, Clock.systemDefaultZone());
+      return new ChatTemplate(Template.parse(text(file), file.toString()), null, tokens, null);
     }
     file = modelFolder.resolve("chat_template.json");
     Object source = object(file).get("chat_template");
@@ -78,13 +79,12 @@ public final class ChatTemplate {
         Template.parse(main, file.toString()),
         tools == null ? null : Template.parse(tools, file + " (tool_use)"),
         tokens,
-        Clock.systemDefaultZone());
+        null);
   }
 
   /** A template that belongs to no model; {@code name} is for messages. */
   public static ChatTemplate parse(String source, String name) {
-    return new ChatTemplate(
-        Template.parse(source, name), null, Map.of(), Clock.systemDefaultZone());
+    return new ChatTemplate(Template.parse(source, name), null, Map.of(), null);
   }
 
   /** The same template with another clock behind {@code strftime_now}. */

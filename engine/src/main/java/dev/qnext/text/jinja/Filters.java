@@ -3,7 +3,6 @@ package dev.qnext.text.jinja;
 import static dev.qnext.text.jinja.TemplateException.type;
 
 import dev.qnext.json.Json;
-import dev.qnext.text.jinja.TemplateException.Kind;
 import dev.qnext.text.jinja.Values.Markup;
 import dev.qnext.text.jinja.Values.Undefined;
 import java.util.List;
@@ -90,8 +89,7 @@ final class Filters {
         return ofText(in, name, value, arguments);
       default:
         if (!exists(name)) {
-          throw new TemplateException(
-              Kind.RUNTIME, "No filter named " + Repr.repr(name) + " found.");
+          throw TemplateException.runtime("No filter named " + Repr.repr(name) + " found.");
         }
         return Sequences.call(in, name, value, arguments);
     }
@@ -152,7 +150,8 @@ final class Filters {
 
   private static Object formatted(Arguments arguments) {
     if (!arguments.keywords().isEmpty() && !arguments.positional().isEmpty()) {
-      throw type("can't handle positional and keyword arguments at the same time");
+      throw TemplateException.runtime(
+          "can't handle positional and keyword arguments at the same time");
     }
     return arguments.keywords().isEmpty()
         ? new Values.Tuple(arguments.positional())
@@ -208,7 +207,7 @@ final class Filters {
   private static Object round(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     int digits = Methods.whole(of[0], 0);
     String method = of[1] == Values.ABSENT ? "common" : Methods.string(of[1]);
-    Number number = Numbers.of(failing(value));
+    Number number = Numbers.of(value);
     if (number == null) {
       throw type("type %s doesn't define __round__ method", Values.typeName(value));
     }
@@ -216,7 +215,7 @@ final class Filters {
       return Numbers.round(number, digits);
     }
     if (!method.equals("ceil") && !method.equals("floor")) {
-      throw type("method must be common, ceil or floor");
+      throw TemplateException.runtime("method must be common, ceil or floor");
     }
     Number scale = Numbers.binary(in, "**", 10L, (long) digits);
     Number scaled = Numbers.binary(in, "*", number, scale);
@@ -292,10 +291,10 @@ final class Filters {
     if (kept < 0 || leeway < 0) {
       throw type("expected length >= %d, got %d", Strings.length(end), length);
     }
-    String text = Methods.string(value);
-    if (Strings.length(text) <= (long) length + leeway) {
+    if (Access.length(value) <= (long) length + leeway) {
       return value;
     }
+    String text = Methods.string(value);
     String head = Strings.substring(text, 0, kept);
     int blank = isTrue(of[1]) ? -1 : head.lastIndexOf(' ');
     return (blank < 0 ? head : head.substring(0, blank)) + end;

@@ -150,6 +150,9 @@ final class Format {
     if ("diuxXoeEfFgG".indexOf(kind) < 0) {
       throw type("unsupported format character '%s'", kind);
     }
+    if (value instanceof Undefined undefined && "diueEfFgG".indexOf(kind) >= 0) {
+      throw undefined.failure();
+    }
     if (number == null) {
       throw type("%%%s format: a number is required, not %s", kind, Values.typeName(value));
     }
@@ -525,8 +528,11 @@ final class Format {
           digits = Strings.strip(digits, "0", false, true);
         }
         boolean plain = spec.type() == 0;
-        return shortest(
-            digits.isEmpty() ? "0" : digits, point, -4, significant - (plain ? 1 : 0), plain);
+        int most = significant - (plain ? 1 : 0);
+        String text = shortest(digits.isEmpty() ? "0" : digits, point, -4, most, plain);
+        boolean bare = spec.alternate() && text.indexOf('.') < 0;
+        int mantissa = text.indexOf('e') < 0 ? text.length() : text.indexOf('e');
+        return bare ? text.substring(0, mantissa) + "." + text.substring(mantissa) : text;
     }
   }
 

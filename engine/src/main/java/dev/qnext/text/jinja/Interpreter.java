@@ -7,6 +7,7 @@ import java.time.LocalDateTime;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +32,7 @@ final class Interpreter {
   /** Characters looked at per step. */
   private static final int CHARACTERS = 64;
 
-  private final Clock clock;
+  private final @Nullable Clock clock;
   private long steps;
   private long made;
   private int depth;
@@ -41,7 +42,7 @@ final class Interpreter {
   private StringBuilder out = new StringBuilder();
   private String captured = "";
 
-  Interpreter(Map<String, ?> variables, Clock clock) {
+  Interpreter(Map<String, ?> variables, @Nullable Clock clock) {
     this.clock = clock;
     for (Map.Entry<String, ?> entry : variables.entrySet()) {
       scope.set(entry.getKey(), Values.adopt(entry.getValue(), 0));
@@ -49,7 +50,11 @@ final class Interpreter {
     scope = new Scope(scope);
   }
 
-  String render(List<Stmt> body) {
+  /** {@code setFirst}: see {@link Names#setFirst}. */
+  String render(List<Stmt> body, Set<String> setFirst) {
+    for (String name : setFirst) {
+      scope.set(name, Undefined.variable(name));
+    }
     run(body);
     return out.toString();
   }
@@ -225,6 +230,6 @@ final class Interpreter {
   }
 
   LocalDateTime now() {
-    return LocalDateTime.now(clock);
+    return clock == null ? LocalDateTime.now() : LocalDateTime.now(clock);
   }
 }

@@ -6,6 +6,7 @@ import dev.qnext.text.jinja.Values.Key;
 import dev.qnext.text.jinja.Values.Markup;
 import dev.qnext.text.jinja.Values.Tuple;
 import dev.qnext.text.jinja.Values.View;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -376,6 +377,9 @@ final class Methods {
     Number number = Numbers.of(value);
     if (number == null || number instanceof Double) {
       throw type("'%s' object cannot be interpreted as an integer", Values.typeName(value));
+    }
+    if (number instanceof BigInteger) {
+      throw type("Python int too large to convert to C ssize_t");
     }
     return Numbers.clamp(number);
   }

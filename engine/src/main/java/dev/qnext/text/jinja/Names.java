@@ -4,7 +4,9 @@ import static dev.qnext.text.jinja.TemplateException.syntax;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What the parser must know of names beyond the grammar, and the refusals that jinja2 makes only
@@ -16,7 +18,10 @@ final class Names {
 
   private final ArrayDeque<Macro> macros = new ArrayDeque<>();
   private final List<TemplateException> refusals = new ArrayList<>();
+  private final Set<String> seen = new HashSet<>();
+  private final Set<String> setFirst = new HashSet<>();
   private boolean soft;
+  private int blocks;
   private boolean inLoop;
 
   /** Which of its special variables the body of a macro reads before it sets them. */
@@ -38,6 +43,9 @@ final class Names {
   }
 
   void read(String name) {
+    if (blocks == 0) {
+      seen.add(name);
+    }
     boolean special = name.equals("caller") || name.equals("kwargs") || name.equals("varargs");
     for (Macro macro : macros) {
       if (special && !macro.hidden.contains(name)) {
@@ -52,7 +60,14 @@ final class Names {
     if (loops > 0 && name.equals("loop")) {
       refuseLater(line, "Can't assign to special loop variable in for-loop target");
     }
+    defined(name);
     hidden(name);
+  }
+
+  void defined(String name) {
+    if (blocks == 0 && seen.add(name) && !soft) {
+      setFirst.add(name);
+    }
   }
 
   void hidden(String name) {
@@ -64,10 +79,35 @@ final class Names {
   }
 
   /** In an {@code if}, an unknown filter or test fails only when it is used. Returns the old. */
-  boolean setSoft(boolean now) {
+  boolean enterIf() {
     boolean before = soft;
-    soft = now;
+    soft = true;
     return before;
+  }
+
+  void leaveIf(boolean before) {
+    soft = before;
+  }
+
+  /** In a block with variables of its own. Returns what {@link #leaveBlock} needs. */
+  boolean enterBlock() {
+    boolean before = soft;
+    soft = false;
+    blocks++;
+    return before;
+  }
+
+  void leaveBlock(boolean before) {
+    soft = before;
+    blocks--;
+  }
+
+  /**
+   * The names that the template sets before it reads them, both outside of all blocks. Such a name
+   * is undefined up to there, whatever variable the caller gives: a block before it can tell.
+   */
+  Set<String> setFirst() {
+    return setFirst;
   }
 
   boolean inLoop() {

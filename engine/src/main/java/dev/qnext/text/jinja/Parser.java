@@ -13,6 +13,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,6 +41,10 @@ final class Parser {
     List<Stmt> body = statements();
     names.refuseFirst();
     return body;
+  }
+
+  Set<String> setFirst() {
+    return names.setFirst();
   }
 
   /** Up to the end of the text or one of the given tags, whose name is then the current token. */
@@ -145,7 +150,7 @@ final class Parser {
   private Stmt ifBlock(int line) {
     List<Expr> tests = new ArrayList<>();
     List<List<Stmt>> bodies = new ArrayList<>();
-    boolean soft = names.setSoft(true);
+    boolean soft = names.enterIf();
     Token end;
     do {
       tests.add(expressions.tupleWithoutCondition());
@@ -155,7 +160,7 @@ final class Parser {
     if (end.isName("else")) {
       bodies.add(closedBody("endif"));
     }
-    names.setSoft(soft);
+    names.leaveIf(soft);
     return new Stmt.If(line, tests, bodies);
   }
 
@@ -164,7 +169,8 @@ final class Parser {
     Stmt.Target target = target("in", false);
     tokens.expectName("in");
     Expr items = expressions.tupleUntil("recursive");
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
+    store(target, line);
     Expr test = tokens.skipIfName("if") ? expressions.expression() : null;
     boolean recursive = tokens.skipIfName("recursive");
     boolean inLoop = names.setInLoop(true);
@@ -172,7 +178,7 @@ final class Parser {
     names.setInLoop(inLoop);
     boolean hasElse = tokens.next().isName("else");
     List<Stmt> otherwise = hasElse ? closedBody("endfor") : List.of();
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     names.loops--;
     return new Stmt.For(line, target, items, test, recursive, body, otherwise);
   }
@@ -189,26 +195,30 @@ final class Parser {
   private Stmt set(int line) {
     Stmt.Target target = target("=", true);
     if (tokens.skipIf("=")) {
-      return new Stmt.SetTo(line, target, expressions.tuple());
+      Expr value = expressions.tuple();
+      store(target, line);
+      return new Stmt.SetTo(line, target, value);
     }
-    boolean soft = names.setSoft(false);
+    store(target, line);
+    boolean soft = names.enterBlock();
     Expr filter = expressions.filters(new Expr.Captured());
     List<Stmt> body = closedBody("endset");
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     return new Stmt.SetBlock(line, target, filter instanceof Expr.Captured ? null : filter, body);
   }
 
   private Stmt filter(int line) {
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
     Expr filter = expressions.filters(expressions.filter(new Expr.Captured()));
     List<Stmt> body = closedBody("endfilter");
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     return new Stmt.FilterBlock(line, filter, body);
   }
 
   private Stmt macro(int line) {
     Token name = tokens.expect(NAME);
     refuseConstant(name, "name");
+    names.defined(name.value().toString());
     List<String> parameters = new ArrayList<>();
     List<Expr> defaults = new ArrayList<>();
     signature(parameters, defaults);
@@ -229,7 +239,7 @@ final class Parser {
   }
 
   private void signature(List<String> parameters, List<Expr> defaults) {
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
     tokens.expect("(");
     while (!tokens.current().is(")")) {
       if (!parameters.isEmpty()) {
@@ -246,7 +256,7 @@ final class Parser {
       }
     }
     tokens.expect(")");
-    names.setSoft(soft);
+    names.leaveBlock(soft);
   }
 
   private Macro.Definition definition(
@@ -257,13 +267,13 @@ final class Parser {
             line, "duplicate argument '" + parameters.get(i) + "' in function definition");
       }
     }
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
     boolean inLoop = names.setInLoop(false);
     Names.Macro reads = names.enterMacro();
     List<Stmt> body = closedBody(endTag);
     names.leaveMacro();
     names.setInLoop(inLoop);
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     int caller = parameters.indexOf("caller");
     if (reads.caller && caller >= 0 && caller < parameters.size() - defaults.size()) {
       names.refuseLater(
@@ -281,10 +291,10 @@ final class Parser {
   }
 
   private Stmt generation(int line) {
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
     boolean inLoop = names.setInLoop(false);
     List<Stmt> body = closedBody("endgeneration");
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     names.setInLoop(inLoop);
     return new Stmt.With(line, List.of(), List.of(), body);
   }
@@ -300,9 +310,12 @@ final class Parser {
       tokens.expect("=");
       values.add(expressions.expression());
     }
-    boolean soft = names.setSoft(false);
+    boolean soft = names.enterBlock();
+    for (Stmt.Target target : targets) {
+      store(target, line);
+    }
     List<Stmt> body = closedBody("endwith");
-    names.setSoft(soft);
+    names.leaveBlock(soft);
     return new Stmt.With(line, targets, values, body);
   }
 
@@ -348,10 +361,20 @@ final class Parser {
     refuseConstant(token, "const");
     String name = token.value().toString();
     if (members && tokens.skipIf(".")) {
+      names.read(name);
       return new Stmt.Member(name, tokens.expect(NAME).value().toString());
     }
-    names.stored(name, token.line());
     return new Stmt.Variable(name);
+  }
+
+  private void store(Stmt.Target target, int line) {
+    if (target instanceof Stmt.Variable variable) {
+      names.stored(variable.name(), line);
+    } else if (target instanceof Stmt.Several several) {
+      for (Stmt.Target each : several.targets()) {
+        store(each, line);
+      }
+    }
   }
 
   private static void refuseConstant(Token name, String what) {

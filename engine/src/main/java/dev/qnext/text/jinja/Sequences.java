@@ -26,9 +26,6 @@ final class Sequences {
       case "list":
         arguments.bind(name, 0);
         return Access.toList(in, value);
-      case "items":
-        arguments.bind(name, 0);
-        return items(in, value);
       case "first":
         arguments.bind(name, 0);
         Iterator<@Nullable Object> it = Access.iterate(in, value);
@@ -56,16 +53,62 @@ final class Sequences {
             in, values, sortKeys(in, values, of[1], of[2]), Filters.isTrue(of[0]));
       case "dictsort":
         return dictSort(in, value, arguments.bind(name, 0, "case_sensitive", "by", "reverse"));
-      case "unique":
-        return unique(in, value, arguments.bind(name, 0, "case_sensitive", "attribute"));
       case "groupby":
         return groups(in, value, arguments.bind(name, 1, "attribute", "default", "case_sensitive"));
+      case "items":
+      case "unique":
       case "batch":
-        return batch(in, value, arguments.bind(name, 1, "linecount", "fill_with"));
       case "slice":
-        return columns(in, value, arguments.bind(name, 1, "slices", "fill_with"));
+        return new Lazy(new Later(in, name, value, arguments));
       default:
         return new Lazy(new Chosen(in, name, value, arguments));
+    }
+  }
+
+  private static List<@Nullable Object> complete(
+      Interpreter in, String name, @Nullable Object value, Arguments arguments) {
+    switch (name) {
+      case "items":
+        arguments.bind(name, 0);
+        return items(value);
+      case "unique":
+        return unique(in, value, arguments.bind(name, 0, "case_sensitive", "attribute"));
+      case "batch":
+        return batch(in, value, arguments.bind(name, 1, "linecount", "fill_with"));
+      default:
+        return columns(in, value, arguments.bind(name, 1, "slices", "fill_with"));
+    }
+  }
+
+  /** A generator that makes all of its items when the first one is asked for. */
+  private static final class Later implements Iterator<@Nullable Object> {
+    private final Interpreter in;
+    private final String filter;
+    private final @Nullable Object of;
+    private final Arguments arguments;
+    private @Nullable Iterator<@Nullable Object> items;
+
+    Later(Interpreter in, String filter, @Nullable Object of, Arguments arguments) {
+      this.in = in;
+      this.filter = filter;
+      this.of = of;
+      this.arguments = arguments;
+    }
+
+    @Override
+    public boolean hasNext() {
+      if (items == null) {
+        items = in.counted(in.made(complete(in, filter, of, arguments)).iterator());
+      }
+      return items.hasNext();
+    }
+
+    @Override
+    public @Nullable Object next() {
+      if (!hasNext() || items == null) {
+        throw new NoSuchElementException();
+      }
+      return items.next();
     }
   }
 
@@ -134,7 +177,7 @@ final class Sequences {
 
     private String argument(int index, String missing) {
       if (arguments.positional().size() <= index) {
-        throw type("%s", missing);
+        throw TemplateException.runtime(missing);
       }
       return Repr.str(arguments.positional().get(index));
     }
@@ -196,14 +239,14 @@ final class Sequences {
     return keys;
   }
 
-  private static Object items(Interpreter in, @Nullable Object value) {
+  private static List<@Nullable Object> items(@Nullable Object value) {
     if (value instanceof Undefined) {
-      return new Lazy(Collections.emptyIterator());
+      return List.of();
     }
     if (!(value instanceof Map)) {
       throw type("Can only get item pairs from a mapping.");
     }
-    return new Lazy(in.counted(Access.items(new View("items", Values.map(value))).iterator()));
+    return Access.items(new View("items", Values.map(value)));
   }
 
   private static Iterator<@Nullable Object> reversed(Interpreter in, @Nullable Object value) {
@@ -223,7 +266,7 @@ final class Sequences {
       return Access.toList(in, value).reversed();
     }
     if (!Access.isIterable(value)) {
-      throw type("argument must be iterable");
+      throw TemplateException.runtime("argument must be iterable");
     }
     return new Lazy(reversed(in, value));
   }
@@ -272,7 +315,7 @@ final class Sequences {
   private static Object dictSort(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     String by = of[1] == Values.ABSENT ? "key" : Repr.str(of[1]);
     if (!by.equals("key") && !by.equals("value")) {
-      throw type("You can only sort by either \"key\" or \"value\"");
+      throw TemplateException.runtime("You can only sort by either \"key\" or \"value\"");
     }
     if (value instanceof Undefined undefined) {
       throw undefined.failure();
@@ -287,7 +330,8 @@ final class Sequences {
     return Sorting.sorted(in, Access.items(items), keys, Filters.isTrue(of[2]));
   }
 
-  private static Object unique(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
+  private static List<@Nullable Object> unique(
+      Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     Set<Object> seen = new HashSet<>();
     List<@Nullable Object> result = new ArrayList<>();
     for (Iterator<@Nullable Object> it = Access.iterate(in, value); it.hasNext(); ) {
@@ -296,7 +340,7 @@ final class Sequences {
         result.add(item);
       }
     }
-    return new Lazy(in.counted(result.iterator()));
+    return result;
   }
 
   private static Object groups(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
@@ -323,7 +367,8 @@ final class Sequences {
     return groups;
   }
 
-  private static Object batch(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
+  private static List<@Nullable Object> batch(
+      Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     int size = Methods.whole(of[0], 1);
     List<@Nullable Object> batches = new ArrayList<>();
     List<@Nullable Object> batch = new ArrayList<>();
@@ -343,10 +388,11 @@ final class Sequences {
     if (!batch.isEmpty()) {
       batches.add(batch);
     }
-    return new Lazy(in.counted(batches.iterator()));
+    return batches;
   }
 
-  private static Object columns(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
+  private static List<@Nullable Object> columns(
+      Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     List<@Nullable Object> items = Access.toList(in, value);
     int count = Methods.whole(of[0], 1);
     if (count == 0) {
@@ -365,6 +411,6 @@ final class Sequences {
       columns.add(column);
       from = to;
     }
-    return new Lazy(in.counted(columns.iterator()));
+    return columns;
   }
 }

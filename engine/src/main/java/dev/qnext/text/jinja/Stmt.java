@@ -2,7 +2,6 @@ package dev.qnext.text.jinja;
 
 import static dev.qnext.text.jinja.TemplateException.type;
 
-import dev.qnext.text.jinja.TemplateException.Kind;
 import dev.qnext.text.jinja.Values.Namespace;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -20,6 +19,15 @@ interface Stmt {
   }
 
   int line();
+
+  /** What a filter or call block gives is not turned into text, it must be one. */
+  private static String joinable(@Nullable Object value) {
+    String text = Values.text(value);
+    if (text == null) {
+      throw type("expected str instance, %s found", Values.typeName(value));
+    }
+    return text;
+  }
 
   /** Only {@link Interpreter#run} calls this: it counts. */
   Flow run(Interpreter in);
@@ -195,7 +203,7 @@ interface Stmt {
       Flow flow = in.run(body);
       in.restore(text);
       if (flow == Flow.ON) {
-        in.print(Repr.str(in.eval(filter)));
+        in.print(joinable(in.eval(filter)));
       }
       in.inScope(outside);
       return flow;
@@ -213,7 +221,7 @@ interface Stmt {
   record CallBlock(int line, Expr.Call call, Macro.Definition definition) implements Stmt {
     @Override
     public Flow run(Interpreter in) {
-      in.print(Repr.str(call.eval(in, new Macro(null, definition, in.scope()))));
+      in.print(joinable(call.eval(in, new Macro(null, definition, in.scope()))));
       return Flow.ON;
     }
   }
@@ -255,8 +263,7 @@ interface Stmt {
     @Override
     public void check(Interpreter in) {
       if (!(in.find(namespace) instanceof Namespace)) {
-        throw new TemplateException(
-            Kind.RUNTIME, "cannot assign attribute on non-namespace object");
+        throw TemplateException.runtime("cannot assign attribute on non-namespace object");
       }
     }
 

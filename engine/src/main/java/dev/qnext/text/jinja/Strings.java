@@ -164,7 +164,7 @@ final class Strings {
       while (from < text.length()) {
         boolean rest = limit >= 0 && parts.size() == limit;
         int to = rest ? text.length() : skip(text, from, false);
-        parts.add(rest ? strip(text.substring(from), null, false, true) : text.substring(from, to));
+        parts.add(text.substring(from, to));
         from = skip(text, to, true);
       }
       return parts;

@@ -3,6 +3,8 @@ package dev.qnext.text.jinja;
 import java.time.Clock;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A chat template in the subset of Jinja that chat templates use, with the meaning that Python's
@@ -16,16 +18,19 @@ import java.util.Map;
 public final class Template {
   private final String name;
   private final List<Stmt> body;
+  private final Set<String> setFirst;
 
-  private Template(String name, List<Stmt> body) {
+  private Template(String name, List<Stmt> body, Set<String> setFirst) {
     this.name = name;
     this.body = body;
+    this.setFirst = setFirst;
   }
 
   /** {@code name}: the file, for messages. */
   public static Template parse(String source, String name) {
     try {
-      return new Template(name, new Parser(new Lexer(source)).parse());
+      Parser parser = new Parser(new Lexer(source));
+      return new Template(name, parser.parse(), parser.setFirst());
     } catch (TemplateException e) {
       throw e.at(name, 1);
     } catch (StackOverflowError e) {
@@ -33,13 +38,17 @@ public final class Template {
     }
   }
 
-  /** The text for these variables, which are plain values as {@link dev.qnext.json.Json} makes. */
-  public String render(Map<String, ?> variables, Clock clock) {
+  /**
+   * The text for these variables, which are plain values as {@link dev.qnext.json.Json} makes.
+   *
+   * @param clock for {@code strftime_now}, null for the system's
+   */
+  public String render(Map<String, ?> variables, @Nullable Clock clock) {
     int line = 1;
     Interpreter interpreter = null;
     try {
       interpreter = new Interpreter(variables, clock);
-      return interpreter.render(body);
+      return interpreter.render(body, setFirst);
     } catch (TemplateException e) {
       line = interpreter == null ? 1 : interpreter.line();
       throw e.at(name, line);

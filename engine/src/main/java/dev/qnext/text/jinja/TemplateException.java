@@ -40,6 +40,10 @@ public final class TemplateException extends QnextException {
     return new TemplateException(Kind.TYPE, format.formatted(values));
   }
 
+  static TemplateException runtime(String reason) {
+    return new TemplateException(Kind.RUNTIME, reason);
+  }
+
   static TemplateException limit(String reason) {
     return new TemplateException(Kind.LIMIT, reason);
   }

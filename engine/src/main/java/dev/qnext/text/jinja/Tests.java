@@ -1,6 +1,5 @@
 package dev.qnext.text.jinja;
 
-import dev.qnext.text.jinja.TemplateException.Kind;
 import dev.qnext.text.jinja.Values.Function;
 import dev.qnext.text.jinja.Values.Markup;
 import dev.qnext.text.jinja.Values.Namespace;
@@ -80,8 +79,7 @@ final class Tests {
       case "escaped" -> value instanceof Markup;
       case "filter" -> value instanceof String filter && Filters.exists(filter);
       case "test" -> value instanceof String test && exists(test);
-      default ->
-          throw new TemplateException(Kind.RUNTIME, "No test named " + Repr.repr(name) + " found.");
+      default -> throw TemplateException.runtime("No test named " + Repr.repr(name) + " found.");
     };
   }
 

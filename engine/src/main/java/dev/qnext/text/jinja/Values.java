@@ -81,6 +81,11 @@ final class Values {
     public @Nullable Object call(Interpreter in, Arguments arguments) {
       return Methods.call(in, self, name, arguments);
     }
+
+    @Override
+    public String toString() {
+      return "<built-in method " + name + " of " + typeName(self) + " object>";
+    }
   }
 
   /** A dict's key that is not a string; equal where Python's keys are: 1, 1.0 and True are one. */
