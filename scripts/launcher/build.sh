@@ -123,6 +123,9 @@ stop_build() {
     kill -TERM "-$maven" 2>/dev/null
     wait "$maven" 2>/dev/null
   fi
+  if [ -t 2 ]; then
+    printf '\n' >&2
+  fi
   exit "$1"
 }
 

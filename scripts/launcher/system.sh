@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # what it sets is read elsewhere
 # What system this is, and what Java needs to know of it. Sourced.
 # QNEXT_SYSTEM_ROOT stands before every absolute path that is looked up: for tests.
 

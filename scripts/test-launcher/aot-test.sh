@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # The ahead-of-time cache: made once, in the background, used from then on.
 
 test_cache_is_made_and_used() {
@@ -112,7 +112,6 @@ expect_no_cache_option() {
 }
 
 wait_for_cache() { # HOW-MANY
-  # shellcheck disable=SC2034
   local many=$1
   wait_until eval '[ "$(ls "$box"/home/.cache/qnext | grep -c "aot$")" -eq "$many" ] &&
     [ "$(ls "$box"/home/.cache/qnext | grep -c training)" -eq 0 ]'

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # When the launcher builds, and what two at once, a kill, or a folder that cannot be written do to it.
 
 test_first_use_builds_once() {
@@ -103,13 +103,15 @@ test_two_first_starts_build_once() {
   expect_builds 1
   grep -q '^overlap' "$box/log" && problem 'two builds at once'
   grep -q '^arg=x' "$box/out1" || problem 'the second start ran nothing'
-  cat "$box/err0" "$box/err1" | grep -q 'waiting for another build' || problem 'nobody waited'
 }
 
 test_interrupted_build() {
-  local signal
+  local signal builds=1
   with_jdk
   for signal in INT TERM HUP; do
+    # Whoever runs these tests may have had the signal ignored, as nohup does; then the launcher ignores it too.
+    [ -z "$(bash -c "kill -$signal \$\$; echo ignored" 2>/dev/null)" ] || continue
+    builds=$((builds + 1))
     environment=(QNEXT_AOT=off FAKE_MAVEN_SLEEP=30)
     start_in_background
     wait_until test -e "$box/maven-runs"
@@ -128,7 +130,7 @@ test_interrupted_build() {
   environment=(QNEXT_AOT=off)
   start
   expect_status 0
-  expect_builds 4
+  expect_builds "$builds"
 }
 
 # After a kill -9 Maven goes on alone: the next start waits for it, then builds.
@@ -136,9 +138,8 @@ test_killed_build() {
   with_jdk
   environment=(QNEXT_AOT=off FAKE_MAVEN_SLEEP=2)
   start_in_background
-  wait_until grep -q . "$repo/target/launcher/lock/owner"
   wait_until test -e "$box/maven-runs"
-  sleep 0.2
+  wait_until eval '[ "$(grep -c . "$repo/target/launcher/lock/owner")" -eq 3 ]'
   kill -KILL "$started"
   wait "$started" 2>/dev/null
   expect_no_file "$repo/target/launcher/current"
@@ -182,7 +183,8 @@ test_lock_of_another_host_is_respected() {
   mkdir -p "$lock"
   printf 'another-host\n999999999\n' >"$lock/owner"
   start_in_background
-  sleep 1
+  wait_until grep -q 'waiting for another build' "$box/err0"
+  sleep 0.5
   expect_builds 0
   rm -rf "$lock"
   wait "$started" || problem 'the start failed'
@@ -198,7 +200,8 @@ test_copies_of_the_program() {
   later_change "$repo/pom.xml"
   start
   second=$(cat "$repo/target/launcher/current")
-  [ "$first" != "$second" ] && [ -f "$repo/target/launcher/$first/qnext.jar" ] || problem 'the copy before is gone'
+  [ "$first" != "$second" ] || problem 'no new copy was made'
+  [ -f "$repo/target/launcher/$first/qnext.jar" ] || problem 'the copy before is gone'
   later_change "$repo/pom.xml"
   start
   third=$(cat "$repo/target/launcher/current")

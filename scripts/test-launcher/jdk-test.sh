@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # the variables of run and machine.sh
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # Which JDK is taken, and what is said when there is none.
 
 # Each place is added before the ones that were there; the new one must win.

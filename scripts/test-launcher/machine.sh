@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # A machine made of files, and what can be asked of a start on it. Sourced by run.
 #
 #   $box/bin        the whole PATH          $box/root   stands before absolute paths (QNEXT_SYSTEM_ROOT)
@@ -58,8 +58,8 @@ exit "${FAKE_STATUS:-0}"'
 
 # shellcheck disable=SC2016
 fake_maven='
-mkdir "$BOX/maven-runs" 2>/dev/null || echo "overlap" >>"$BOX/log"
 echo "mvn $JAVA_HOME: $*" >>"$BOX/log"
+mkdir "$BOX/maven-runs" 2>/dev/null || echo "overlap" >>"$BOX/log"
 cat >>"$BOX/maven-stdin"
 echo "noise on standard output"
 [ -z "${FAKE_MAVEN_SLEEP:-}" ] || sleep "$FAKE_MAVEN_SLEEP"
@@ -123,12 +123,12 @@ $2
   return 1
 }
 
-# Waits until the command is true, five seconds at most.
+# Waits until the command is true, twenty seconds at most.
 wait_until() {
   local tries=0
   until "$@" >/dev/null 2>&1; do
     tries=$((tries + 1))
-    [ "$tries" -le 50 ] || {
+    [ "$tries" -le 200 ] || {
       problem "waited in vain for: $*"
       return 1
     }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154 # shares its variables with run and machine.sh
 # How Java is started: paths, arguments, streams, signals, environment.
 
 with_jdk() {
@@ -125,11 +125,12 @@ test_colon_in_the_folder_is_an_error() {
 
 test_java_options_of_the_user() {
   with_jdk
-  environment=(QNEXT_AOT=off 'QNEXT_JAVA_OPTS=-Xmx2g  -Da=* ')
+  cwd=$repo # which has a pom.xml
+  environment=(QNEXT_AOT=off 'QNEXT_JAVA_OPTS=-Xmx2g  pom* ')
   start run
   case $out in
     *'arg=-Xmx2g
-arg=-Da=*
+arg=pom*
 arg=dev.qnext.cli.Main
 arg=run') ;;
     *) problem "options: $out" ;;

@@ -11,13 +11,16 @@ import dev.qnext.text.TextStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,6 +41,12 @@ public final class Engine implements AutoCloseable {
   private final Backend backend;
   private final LanguageModel model;
 
+  /** Touched on the engine's thread only. */
+  private final Set<Session> sessions = new HashSet<>();
+
+  private final Set<Generation> running = new HashSet<>();
+  private boolean closed;
+
   private Engine(Checkpoint checkpoint, Backend backend, LanguageModel model) {
     this.checkpoint = checkpoint;
     this.backend = backend;
@@ -50,11 +59,15 @@ public final class Engine implements AutoCloseable {
    * @param backendName null takes the best that works here
    */
   public static Engine open(Path folder, @Nullable String backendName) {
+    return openOn(folder, () -> openBackend(backendName));
+  }
+
+  static Engine openOn(Path folder, Supplier<Backend> backends) {
     return onThread(() -> {
       Checkpoint checkpoint = Checkpoint.open(folder);
       Backend backend = null;
       try {
-        backend = openBackend(backendName);
+        backend = backends.get();
         return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
       } catch (Throwable e) {
         if (backend != null) {
@@ -115,26 +128,43 @@ public final class Engine implements AutoCloseable {
 
   /** A new timeline with room for so many tokens. */
   public Session newSession(long capacity) {
-    return call(model -> new Session(model, capacity));
+    return call(model -> {
+      Session session = new Session(model, capacity);
+      sessions.add(session);
+      return session;
+    });
   }
 
   /** Forgets a timeline and frees its memory. */
   public void close(Session session) {
     call(model -> {
-      session.close();
+      if (sessions.remove(session)) {
+        session.close();
+      }
       return true;
     });
   }
 
   /**
-   * Starts to generate and returns at once.
+   * Starts to generate and returns at once. Whoever reads it must not ask the engine for anything
+   * else before its end: the engine's thread waits for the reader.
    *
    * @param text turns tokens into text and ends at stop strings; null where only ids count
    */
-  public Generation generate(Session session, Request request, @Nullable TextStream text) {
+  public synchronized Generation generate(
+      Session session, Request request, @Nullable TextStream text) {
     Generation generation = new Generation(text);
-    Future<?> unused = THREAD.submit(() -> generation.run(new Generator(model), session, request));
+    Future<?> unused =
+        submit(() -> {
+          generation.run(new Generator(model), session, request);
+          return ended(generation);
+        });
+    running.add(generation);
     return generation;
+  }
+
+  private synchronized boolean ended(Generation generation) {
+    return running.remove(generation);
   }
 
   /** Work for the model on its own thread. */
@@ -145,12 +175,23 @@ public final class Engine implements AutoCloseable {
 
   /** Runs work on the engine's thread and waits for it. */
   public <T> T call(Work<T> work) {
-    return onThread(() -> work.on(model));
+    return await(submit(() -> work.on(model)));
+  }
+
+  private synchronized <T> Future<T> submit(Callable<T> work) {
+    if (closed) {
+      throw new IllegalStateException("the engine is closed");
+    }
+    return THREAD.submit(work);
   }
 
   private static <T> T onThread(Callable<T> work) {
+    return await(THREAD.submit(work));
+  }
+
+  private static <T> T await(Future<T> work) {
     try {
-      return THREAD.submit(work).get();
+      return work.get();
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;
@@ -165,12 +206,22 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /** Ends what is being generated, and frees all sessions and the model. */
   @Override
   public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      running.forEach(Generation::cancel);
+    }
     onThread(() -> {
-      model.close();
-      backend.close();
-      checkpoint.close();
+      try (checkpoint;
+          backend;
+          model) {
+        sessions.forEach(Session::close);
+      }
       return true;
     });
   }

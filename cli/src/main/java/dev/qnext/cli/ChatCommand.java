@@ -7,6 +7,7 @@ import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
 import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -40,18 +41,20 @@ final class ChatCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    sampling.check();
+    Path folder = model.path();
+    Tokenizer tokenizer = Tokenizer.load(folder);
+    ChatTemplate template = ChatTemplate.load(folder);
+    Conversation conversation = new Conversation(tokenizer, template);
+    if (system != null) {
+      conversation.system(Input.textOrFile(system));
+    }
     boolean talk = prompt == null && Terminal.input() && Terminal.output();
     String question = talk ? "" : Input.prompt(prompt);
     if (!talk && question.isBlank()) {
       throw new QnextException("there is no prompt; give it as an argument or on standard input");
     }
-    try (Engine engine = model.open()) {
-      Tokenizer tokenizer = Tokenizer.load(engine.checkpoint().folder());
-      ChatTemplate template = ChatTemplate.load(engine.checkpoint().folder());
-      Conversation conversation = new Conversation(tokenizer, template);
-      if (system != null) {
-        conversation.system(Input.textOrFile(system));
-      }
+    try (Engine engine = model.open(folder)) {
       Session session = engine.newSession(engine.model().contextLimit());
       Answer answer = new Answer(engine, session, tokenizer, conversation, sampling);
       if (talk) {
@@ -59,7 +62,7 @@ final class ChatCommand implements Callable<Integer> {
       }
       conversation.user(question);
       StringBuilder text = new StringBuilder();
-      Output out = Output.STANDARD;
+      Output out = Output.standard();
       answer.give(piece -> {
         text.append(piece);
         if (!options.json()) {

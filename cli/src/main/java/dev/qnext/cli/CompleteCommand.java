@@ -8,6 +8,7 @@ import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
 import dev.qnext.text.TextStream;
 import dev.qnext.text.Tokenizer;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,18 +50,18 @@ final class CompleteCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    try (Engine engine = model.open()) {
-      boolean text =
-          ids == null || !printIds && ModelOptions.hasTokenizer(engine.checkpoint().folder());
-      Tokenizer tokenizer =
-          text || !sampling.stop().isEmpty() ? Tokenizer.load(engine.checkpoint().folder()) : null;
-      int[] given = ids != null ? Ids.of(ids) : encode(tokenizer);
+    sampling.check();
+    Path folder = model.path();
+    boolean text = ids == null || !printIds && ModelOptions.hasTokenizer(folder);
+    Tokenizer tokenizer = text || !sampling.stop().isEmpty() ? Tokenizer.load(folder) : null;
+    int[] given = ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+    try (Engine engine = model.open(folder)) {
       Request request = sampling.request(given, engine.checkpoint(), MAX_TOKENS);
       TextStream stream = tokenizer == null ? null : new TextStream(tokenizer, sampling.stop());
       Session session = engine.newSession(engine.model().contextLimit());
       Generation generation = engine.generate(session, request, stream);
       StringBuilder all = new StringBuilder();
-      Output out = Output.STANDARD;
+      Output out = Output.standard();
       String space = "";
       for (Generation.Token token; (token = generation.next()) != null; ) {
         String piece = token.text();
@@ -87,12 +88,12 @@ final class CompleteCommand implements Callable<Integer> {
     }
   }
 
-  private int[] encode(@Nullable Tokenizer tokenizer) {
+  private int[] encode(Tokenizer tokenizer) {
     String text = Input.prompt(prompt);
     if (text.isEmpty()) {
       throw new QnextException(
           "there is no text to continue; give it as an argument or on standard input");
     }
-    return java.util.Objects.requireNonNull(tokenizer).encode(text);
+    return tokenizer.encode(text);
   }
 }

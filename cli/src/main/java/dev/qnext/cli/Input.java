@@ -23,8 +23,11 @@ final class Input {
       return given;
     }
     String piped = withoutLineEnd(standardInput());
-    if (piped.isEmpty() || given.isEmpty()) {
-      return piped + given;
+    if (given.isEmpty()) {
+      return piped;
+    }
+    if (piped.isBlank()) {
+      return given;
     }
     return piped.stripTrailing() + "\n\n" + given;
   }

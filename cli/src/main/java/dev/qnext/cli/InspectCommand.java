@@ -33,7 +33,7 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Path folder = model.path();
-    Output out = Output.STANDARD;
+    Output out = Output.standard();
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
       Inventory inventory = Inventory.of(checkpoint);
       Map<String, @Nullable Object> facts = new LinkedHashMap<>();

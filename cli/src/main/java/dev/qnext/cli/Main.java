@@ -4,6 +4,7 @@ import dev.qnext.QnextException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import picocli.CommandLine;
 
 /**
@@ -14,19 +15,26 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] args) {
-    // Messages are UTF-8 whatever the locale says, as answers are.
+    // Messages are English in UTF-8 whatever the locale says, and so are their numbers.
     System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    Locale.setDefault(Locale.ROOT);
     System.exit(run(args));
   }
 
   static int run(String[] args) {
     boolean debug = List.of(args).contains("--debug");
-    return new CommandLine(new Qnext())
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setUsageHelpAutoWidth(true)
-        .setParameterExceptionHandler((e, given) -> usage(e))
-        .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug))
-        .execute(args);
+    try {
+      return new CommandLine(new Qnext())
+          .setCaseInsensitiveEnumValuesAllowed(true)
+          .setUsageHelpAutoWidth(true)
+          // @FILE is a value of --system here, and a prompt may begin with @.
+          .setExpandAtFiles(false)
+          .setParameterExceptionHandler((e, given) -> usage(e))
+          .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug))
+          .execute(args);
+    } catch (Error e) {
+      return failed(e, debug);
+    }
   }
 
   private static int usage(CommandLine.ParameterException e) {
@@ -37,7 +45,7 @@ public final class Main {
     return CommandLine.ExitCode.USAGE;
   }
 
-  private static int failed(Exception e, boolean debug) {
+  private static int failed(Throwable e, boolean debug) {
     if (e instanceof Output.ClosedPipeException) {
       return CommandLine.ExitCode.OK;
     }

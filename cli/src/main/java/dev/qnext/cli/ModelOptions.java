@@ -45,7 +45,8 @@ final class ModelOptions {
     return Files.exists(folder.resolve("tokenizer.json"));
   }
 
-  Engine open() {
-    return Engine.open(path(), backend);
+  /** Loads the model of {@link #path}, on the chosen backend. */
+  Engine open(Path folder) {
+    return Engine.open(folder, backend);
   }
 }

@@ -28,7 +28,7 @@ final class PlainConversation {
   private final Conversation conversation;
   private final Answer answer;
   private final ReplyOptions options;
-  private final Output out = Output.STANDARD;
+  private final Output out = Output.standard();
   private volatile boolean warned;
 
   PlainConversation(Engine engine, Conversation conversation, Answer answer, ReplyOptions options) {
@@ -55,15 +55,25 @@ final class PlainConversation {
         return 0;
       }
       warned = false;
-      line = line.strip();
-      if (line.startsWith("/")) {
-        if (!command(line)) {
+      try {
+        if (!obey(line.strip())) {
           return 0;
         }
-      } else if (!line.isEmpty()) {
-        reply(line);
+      } catch (QnextException e) {
+        System.err.println("qnext: " + e.getMessage());
       }
     }
+  }
+
+  /** False to leave. */
+  private boolean obey(String line) throws InterruptedException {
+    if (line.startsWith("/")) {
+      return command(line);
+    }
+    if (!line.isEmpty()) {
+      reply(line);
+    }
+    return true;
   }
 
   private static @org.jspecify.annotations.Nullable String read(BufferedReader in) {
@@ -86,7 +96,6 @@ final class PlainConversation {
     System.err.print("\n(Ctrl-C again leaves; so do Ctrl-D and /exit)\n> ");
   }
 
-  /** False to leave. */
   private boolean command(String line) {
     String name = line.split("\\s", 2)[0];
     String rest = line.substring(name.length()).strip();
@@ -127,7 +136,7 @@ final class PlainConversation {
       options.printStatistics(answer.result(), answer.request());
     } catch (QnextException e) {
       conversation.retract();
-      System.err.println("qnext: " + e.getMessage());
+      throw e;
     }
   }
 }

@@ -13,11 +13,11 @@ final class ReplyOptions {
   private boolean json;
 
   @Option(
-      names = "--no-stats",
+      names = "--stats",
       negatable = true,
       defaultValue = "true",
       fallbackValue = "true",
-      description = "Leave out the statistics line on standard error.")
+      description = "Print or leave out the line of statistics on standard error.")
   private boolean stats;
 
   boolean json() {

@@ -6,11 +6,15 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Config;
 import dev.qnext.generate.Penalties;
 import dev.qnext.generate.Request;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /**
  * How tokens are drawn and when a reply ends; what is not given comes from the model's
@@ -85,6 +89,10 @@ final class SamplingOptions {
   @Option(names = "--ignore-eos", description = "Go on where the model would end.")
   private boolean ignoreEos;
 
+  @Spec(Spec.Target.MIXEE)
+  @SuppressWarnings("NullAway.Init") // picocli
+  private CommandSpec spec;
+
   private final long freshSeed = ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE);
 
   List<String> stop() {
@@ -96,36 +104,50 @@ final class SamplingOptions {
     return seed == null ? freshSeed : seed;
   }
 
+  /** Finds wrong usage before a model is loaded. */
+  void check() {
+    try {
+      request(new int[0], Config.empty(Path.of("")), new int[0], 0);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /**
+   * What to generate behind a prompt.
+   *
+   * @throws QnextException if a value of generation_config.json means nothing
+   */
   Request request(int[] prompt, Checkpoint checkpoint, int maxTokensIfNotGiven) {
     Config defaults = checkpoint.generationConfig();
-    boolean sample = defaults.flag("do_sample", defaults.has("temperature"));
+    int[] stopIds =
+        defaults.has("eos_token_id")
+            ? defaults.ids("eos_token_id")
+            : checkpoint.config().ids("eos_token_id");
     try {
-      Sampling sampling =
-          new Sampling(
-              or(temperature, sample ? defaults.number("temperature", 1) : 0),
-              topK != null ? topK : (int) defaults.number("top_k", 0),
-              or(topP, defaults.number("top_p", 1)),
-              or(minP, defaults.number("min_p", 0)),
-              seed());
-      Penalties penalties =
-          new Penalties(
-              or(repetitionPenalty, defaults.number("repetition_penalty", 1)),
-              presencePenalty,
-              frequencyPenalty,
-              logitBias);
-      int[] stopIds =
-          defaults.has("eos_token_id")
-              ? defaults.ids("eos_token_id")
-              : checkpoint.config().ids("eos_token_id");
-      return new Request(
-          prompt,
-          maxTokens != null ? maxTokens : maxTokensIfNotGiven,
-          ignoreEos ? new int[0] : stopIds,
-          sampling,
-          penalties);
+      return request(prompt, defaults, ignoreEos ? new int[0] : stopIds, maxTokensIfNotGiven);
     } catch (IllegalArgumentException e) {
-      throw new QnextException(String.valueOf(e.getMessage()), e);
+      throw new QnextException("%s: %s".formatted(defaults.file(), e.getMessage()), e);
     }
+  }
+
+  private Request request(int[] prompt, Config defaults, int[] stopIds, int maxTokensIfNotGiven) {
+    boolean sample = defaults.flag("do_sample", defaults.has("temperature"));
+    Sampling sampling =
+        new Sampling(
+            or(temperature, sample ? defaults.number("temperature", 1) : 0),
+            topK != null ? topK : (int) defaults.number("top_k", 0),
+            or(topP, defaults.number("top_p", 1)),
+            or(minP, defaults.number("min_p", 0)),
+            seed());
+    Penalties penalties =
+        new Penalties(
+            or(repetitionPenalty, defaults.number("repetition_penalty", 1)),
+            presencePenalty,
+            frequencyPenalty,
+            logitBias);
+    return new Request(
+        prompt, maxTokens != null ? maxTokens : maxTokensIfNotGiven, stopIds, sampling, penalties);
   }
 
   private static float or(@Nullable Float given, double missing) {

@@ -51,12 +51,11 @@ final class ScoreCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    try (Engine engine = model.open()) {
-      Path folder = engine.checkpoint().folder();
-      Tokenizer tokenizer =
-          ids == null || ModelOptions.hasTokenizer(folder) ? Tokenizer.load(folder) : null;
-      int[] scored =
-          ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+    Path folder = model.path();
+    Tokenizer tokenizer =
+        ids == null || ModelOptions.hasTokenizer(folder) ? Tokenizer.load(folder) : null;
+    int[] scored = ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+    try (Engine engine = model.open(folder)) {
       int vocabulary = engine.model().vocabularySize();
       float[] all = logits == null ? new float[0] : room(scored.length, vocabulary);
       double[] scores =
@@ -101,7 +100,7 @@ final class ScoreCommand implements Callable<Integer> {
       sum += score;
     }
     double mean = scores.length == 0 ? 0 : sum / scores.length;
-    Output out = Output.STANDARD;
+    Output out = Output.standard();
     if (json) {
       Map<String, @Nullable Object> object = new LinkedHashMap<>();
       object.put("ids", scored);

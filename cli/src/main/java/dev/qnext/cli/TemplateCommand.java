@@ -64,8 +64,8 @@ final class TemplateCommand implements Callable<Integer> {
       messages.add(message("system", Input.textOrFile(system)));
     }
     messages.add(message("user", question));
-    Output.STANDARD.print(template.apply(messages, null, true, Map.of()));
-    Output.STANDARD.flush();
+    Output.standard().print(template.apply(messages, null, true, Map.of()));
+    Output.standard().flush();
     return 0;
   }
 

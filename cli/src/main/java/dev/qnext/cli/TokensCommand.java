@@ -54,7 +54,7 @@ final class TokensCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Tokenizer tokenizer = Tokenizer.load(model.path());
-    Output out = Output.STANDARD;
+    Output out = Output.standard();
     if (jsonl) {
       eachLine(line -> line(tokenizer, line));
     } else if (ids != null) {
@@ -92,7 +92,7 @@ final class TokensCommand implements Callable<Integer> {
    * by its error.
    */
   static void eachLine(Function<Object, Map<String, Object>> answer) {
-    Output out = Output.STANDARD;
+    Output out = Output.standard();
     try (BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
       for (String line; (line = in.readLine()) != null; ) {

@@ -51,8 +51,10 @@ public interface State extends AutoCloseable {
   void save(OutputStream out) throws IOException;
 
   /**
-   * Replaces this state by a saved one of the same shape; on any failure this state is empty
-   * afterwards.
+   * Replaces this state by a saved one of the same shape.
+   *
+   * @throws IOException if that is cut short, damaged, of another shape or longer than the
+   *     capacity; this state is then empty
    */
   void restore(InputStream in) throws IOException;
 

@@ -25,14 +25,30 @@ public final class Generator {
   }
 
   /**
+   * After a failure the session is empty, and fit for use.
+   *
    * @param cancelled looked at between passes
    * @throws QnextException if the prompt is empty, holds an id that the model does not have, or is
    *     too long
    */
   public Result generate(
       Session session, Request request, TokenListener listener, AtomicBoolean cancelled) {
+    check(request, session.capacity());
+    try {
+      return run(session, request, listener, cancelled);
+    } catch (Throwable e) {
+      try {
+        session.reset();
+      } catch (RuntimeException second) {
+        e.addSuppressed(second);
+      }
+      throw e;
+    }
+  }
+
+  private Result run(
+      Session session, Request request, TokenListener listener, AtomicBoolean cancelled) {
     int[] prompt = request.prompt();
-    check(prompt, session.capacity());
     long start = System.nanoTime();
     int reused = session.resume(prompt);
     while (session.length() < prompt.length && !cancelled.get()) {
@@ -40,6 +56,7 @@ public final class Generator {
       int to = Math.min(prompt.length, from + CHUNK);
       session.read(Pass.PREFILL, Arrays.copyOfRange(prompt, from, to));
     }
+    int readTokens = session.length() - reused;
     long read = System.nanoTime();
     Sampler sampler =
         new Sampler(
@@ -50,7 +67,8 @@ public final class Generator {
             prompt);
     int[] tokens = new int[64];
     int count = 0;
-    Result.End end = Result.End.MAX_TOKENS;
+    Result.End end =
+        session.length() < prompt.length ? Result.End.CANCELLED : Result.End.MAX_TOKENS;
     while (count < request.maxTokens()) {
       if (cancelled.get()) {
         end = Result.End.CANCELLED;
@@ -85,11 +103,13 @@ public final class Generator {
         end,
         prompt.length,
         reused,
+        readTokens,
         read - start,
         System.nanoTime() - read);
   }
 
-  private void check(int[] prompt, long capacity) {
+  private void check(Request request, long capacity) {
+    int[] prompt = request.prompt();
     if (prompt.length == 0) {
       throw new QnextException("the prompt is empty");
     }
@@ -97,6 +117,13 @@ public final class Generator {
       if (id < 0 || id >= model.vocabularySize()) {
         throw new QnextException(
             "token id %d is outside the model's vocabulary of %d"
+                .formatted(id, model.vocabularySize()));
+      }
+    }
+    for (int id : request.penalties().bias().keySet()) {
+      if (id < 0 || id >= model.vocabularySize()) {
+        throw new QnextException(
+            "a logit bias is given for token id %d, which is outside the model's vocabulary of %d"
                 .formatted(id, model.vocabularySize()));
       }
     }

@@ -9,7 +9,7 @@ import java.util.Map;
  *     divided by it, negative ones multiplied (CTRL, arXiv 1909.05858; as in transformers)
  * @param presence taken once from the logit of every token that was generated
  * @param frequency taken from it as often as it was generated
- * @param bias added to the logits of single tokens
+ * @param bias added to the logits of single tokens; -Infinity forbids one
  */
 public record Penalties(
     float repetition, float presence, float frequency, Map<Integer, Float> bias) {
@@ -24,6 +24,13 @@ public record Penalties(
     if (!Float.isFinite(presence) || !Float.isFinite(frequency)) {
       throw new IllegalArgumentException("presence and frequency penalties must be finite");
     }
+    bias.forEach((id, value) -> {
+      if (!(value < Float.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException(
+            "the logit bias of token %d is %s but must be finite, or -Infinity"
+                .formatted(id, value));
+      }
+    });
   }
 
   boolean none() {

@@ -14,7 +14,8 @@ public record Request(
     int[] prompt, int maxTokens, int[] stopIds, Sampling sampling, Penalties penalties) {
   public Request {
     if (maxTokens < 0) {
-      throw new IllegalArgumentException("max tokens is %d".formatted(maxTokens));
+      throw new IllegalArgumentException(
+          "max tokens is %d but must be at least 0".formatted(maxTokens));
     }
   }
 }

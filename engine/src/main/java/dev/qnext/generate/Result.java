@@ -5,6 +5,7 @@ package dev.qnext.generate;
  *
  * @param tokens the ids that were generated, stop id excluded
  * @param promptTokens ids of the prompt, {@code reusedTokens} of which the session had read before
+ * @param readTokens ids of the prompt that were read now: all others, unless it was cancelled
  * @param promptNanos time to read the rest and compute the first logits
  * @param generationNanos time from there to the end
  */
@@ -14,6 +15,7 @@ public record Result(
     End end,
     int promptTokens,
     int reusedTokens,
+    int readTokens,
     long promptNanos,
     long generationNanos) {
   public enum End {
@@ -31,7 +33,7 @@ public record Result(
 
   /** Prompt tokens read per second; 0 if none were read. */
   public double promptSpeed() {
-    return perSecond(promptTokens - reusedTokens, promptNanos);
+    return perSecond(readTokens, promptNanos);
   }
 
   /** Tokens generated per second; the first one counts as the prompt's. */

@@ -15,6 +15,7 @@ final class Sampler {
   private final Penalties penalties;
   private final boolean[] seen;
   private final int[] generated;
+  private final float[] row;
 
   Sampler(Backend backend, int vocabulary, Sampling sampling, Penalties penalties, int[] prompt) {
     this.backend = backend;
@@ -22,6 +23,7 @@ final class Sampler {
     this.penalties = penalties;
     this.seen = new boolean[penalties.none() ? 0 : vocabulary];
     this.generated = new int[seen.length];
+    this.row = new float[seen.length];
     if (!penalties.none()) {
       for (int id : prompt) {
         seen[id] = true;
@@ -34,16 +36,15 @@ final class Sampler {
     if (penalties.none()) {
       return backend.readTokens(backend.sample(logits, sampling, position))[0];
     }
-    float[] row = new float[logits.columns()];
     backend.readFloats(logits, MemorySegment.ofArray(row));
-    penalise(row);
+    penalise();
     int id = sampling.draw(row, position);
     seen[id] = true;
     generated[id]++;
     return id;
   }
 
-  private void penalise(float[] row) {
+  private void penalise() {
     float repetition = penalties.repetition();
     for (int id = 0; id < row.length; id++) {
       if (seen[id]) {
@@ -53,12 +54,6 @@ final class Sampler {
         row[id] -= penalties.presence() + generated[id] * penalties.frequency();
       }
     }
-    penalties
-        .bias()
-        .forEach((id, bias) -> {
-          if (id >= 0 && id < row.length) {
-            row[id] += bias;
-          }
-        });
+    penalties.bias().forEach((id, bias) -> row[id] += bias);
   }
 }

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session implements AutoCloseable {
   private final LanguageModel model;
-  private final State state;
+  private State state;
   private int[] ids = new int[64];
   private int length;
   private @Nullable Tensor lastHidden;
@@ -56,19 +56,20 @@ public final class Session implements AutoCloseable {
     lastHidden = null;
   }
 
-  /** Reads ids in one pass. */
+  /** Starts anew after a failure: what a half-done pass left behind is of no use. */
+  void reset() {
+    length = 0;
+    lastHidden = null;
+    long capacity = state.capacity();
+    state.close();
+    state = model.backend().newState(model.stateShape(), capacity);
+  }
+
+  /** Reads ids in one pass; {@link #reset} is due if it fails. */
   void read(Pass pass, int[] next) {
     state.begin(pass, next.length);
-    Tensor hidden;
-    try {
-      hidden = model.forward(model.backend().tokens(next), state);
-      state.accept(next.length);
-    } catch (Throwable e) {
-      // Whatever a half-done pass left behind is of no use.
-      state.accept(pass == Pass.PREFILL ? next.length : 0);
-      clear();
-      throw e;
-    }
+    Tensor hidden = model.forward(model.backend().tokens(next), state);
+    state.accept(next.length);
     lastHidden = model.backend().rows(hidden, Rows.last(hidden));
     if (length + next.length > ids.length) {
       ids = Arrays.copyOf(ids, Math.max(2 * ids.length, length + next.length));

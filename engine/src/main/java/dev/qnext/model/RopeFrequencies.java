@@ -47,9 +47,9 @@ final class RopeFrequencies {
     if (!type(parameters).equals("yarn")) {
       return maxPositions;
     }
-    double stretched =
-        factor(parameters) * parameters.size("original_max_position_embeddings", maxPositions);
-    return Math.max(maxPositions, (long) stretched);
+    int original = parameters.size("original_max_position_embeddings", maxPositions);
+    return Math.max(
+        maxPositions, (long) (yarnFactor(parameters, original, maxPositions) * original));
   }
 
   private static Config parameters(Config config) {
@@ -68,6 +68,10 @@ final class RopeFrequencies {
     return factor;
   }
 
+  private static double yarnFactor(Config parameters, int original, int maxPositions) {
+    return parameters.has("factor") ? factor(parameters) : (double) maxPositions / original;
+  }
+
   private static float[] interpolated(float[] periods, double factor) {
     float[] frequencies = new float[periods.length];
     for (int i = 0; i < periods.length; i++) {
@@ -79,8 +83,7 @@ final class RopeFrequencies {
   private static Rope yarn(
       Config parameters, int dim, double theta, float[] periods, int maxPositions) {
     int original = parameters.size("original_max_position_embeddings", maxPositions);
-    double factor =
-        parameters.has("factor") ? factor(parameters) : (double) maxPositions / original;
+    double factor = yarnFactor(parameters, original, maxPositions);
     double low = turns(parameters.number("beta_fast", 32), dim, theta, original);
     double high = turns(parameters.number("beta_slow", 1), dim, theta, original);
     if (parameters.flag("truncate", true)) {

@@ -53,10 +53,17 @@ final class AddedTokens {
     }
   }
 
-  /** Cuts the text into added tokens, as ids, and what lies between them, in their order. */
+  /**
+   * Cuts the text into added tokens, as ids, and what lies between them, in their order. White
+   * space that a token takes along on its right is still searched for tokens, as the reference
+   * does.
+   */
   void split(String text, Consumer<String> between, IntConsumer ids) {
     int done = 0;
     int at = 0;
+    // White space that was looked through, so that this is not done again from each place in it.
+    int spaceStart = 0;
+    int spaceEnd = -1;
     while (at < text.length()) {
       AddedToken token = firsts.get(text.charAt(at)) ? longest(text, at) : null;
       if (token == null) {
@@ -74,12 +81,15 @@ final class AddedTokens {
           && CharacterClasses.isWhiteSpace(text.charAt(start - 1))) {
         start--;
       }
-      // An earlier token may have taken the white space beyond this one's end.
-      end = Math.max(end, done);
-      while (token.rightStrip
-          && end < text.length()
-          && CharacterClasses.isWhiteSpace(text.charAt(end))) {
-        end++;
+      if (token.rightStrip) {
+        if (end < spaceStart || end > spaceEnd) {
+          spaceStart = end;
+          spaceEnd = end;
+          while (spaceEnd < text.length() && CharacterClasses.isWhiteSpace(text.charAt(spaceEnd))) {
+            spaceEnd++;
+          }
+        }
+        end = spaceEnd;
       }
       if (done < start) {
         between.accept(text.substring(done, start));

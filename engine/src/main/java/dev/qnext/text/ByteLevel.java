@@ -27,18 +27,21 @@ final class ByteLevel {
 
   private ByteLevel() {}
 
-  /** The bytes that the characters stand for, or null where one is not of the alphabet. */
-  static byte @Nullable [] bytes(String token) {
-    byte[] bytes = new byte[token.length()];
-    for (int i = 0; i < bytes.length; i++) {
-      char c = token.charAt(i);
-      int b = c < CHARS ? BYTE_OF_CHAR[c] : -1;
+  /** The bytes that {@code chars[from, to)} stand for, or null where one is not of the alphabet. */
+  static byte @Nullable [] bytes(char[] chars, int from, int to) {
+    byte[] bytes = new byte[to - from];
+    for (int i = from; i < to; i++) {
+      int b = chars[i] < CHARS ? BYTE_OF_CHAR[chars[i]] : -1;
       if (b < 0) {
         return null;
       }
-      bytes[i] = (byte) b;
+      bytes[i - from] = (byte) b;
     }
     return bytes;
+  }
+
+  static byte @Nullable [] bytes(String token) {
+    return bytes(token.toCharArray(), 0, token.length());
   }
 
   /**

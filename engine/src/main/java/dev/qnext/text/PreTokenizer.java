@@ -22,6 +22,11 @@ interface PreTokenizer {
         split(text, from, to, (t, start, end) -> next.split(t, start, end, pieces));
   }
 
+  /** Cuts nothing. */
+  static PreTokenizer whole() {
+    return (text, from, to, pieces) -> pieces.piece(text, from, to);
+  }
+
   /** Puts a space before a text that does not begin with one. */
   static PreTokenizer prefixSpace() {
     return (text, from, to, pieces) -> {

@@ -2,7 +2,10 @@ package dev.qnext.text;
 
 import java.util.List;
 
-/** Ends a stream of text before the first of some strings, wherever the pieces are cut. */
+/**
+ * Cuts a stream of text before the first place at which one of some strings stands, wherever the
+ * pieces are cut: the same as searching the whole text at its end.
+ */
 final class StopStrings {
   private final List<String> stops;
   private final StringBuilder pending = new StringBuilder();
@@ -18,6 +21,15 @@ final class StopStrings {
       return found ? "" : piece;
     }
     pending.append(piece);
+    int first = first();
+    int begun = begun();
+    // One that has only begun, but before the one that is complete, may still become the first.
+    found = first >= 0 && first <= begun;
+    return take(found ? first : begun);
+  }
+
+  /** Where the first complete stop string stands; -1 if there is none. */
+  private int first() {
     int first = -1;
     for (String stop : stops) {
       int at = pending.indexOf(stop);
@@ -25,15 +37,11 @@ final class StopStrings {
         first = at;
       }
     }
-    found = first >= 0;
-    int sure = found ? first : pending.length() - held();
-    String text = pending.substring(0, sure);
-    pending.delete(0, sure);
-    return text;
+    return first;
   }
 
-  /** Length of the longest end of the pending text with which a stop string begins. */
-  private int held() {
+  /** Where the longest end of the pending text stands with which a stop string begins. */
+  private int begun() {
     int longest = 0;
     for (String stop : stops) {
       for (int n = Math.min(stop.length() - 1, pending.length()); n > longest; n--) {
@@ -42,16 +50,24 @@ final class StopStrings {
         }
       }
     }
-    return longest;
+    return pending.length() - longest;
+  }
+
+  private String take(int length) {
+    String text = pending.substring(0, length);
+    pending.delete(0, length);
+    return text;
   }
 
   boolean found() {
     return found;
   }
 
-  /** What was held back, once nothing more comes. */
+  /** What was held back and stands before any stop string, once nothing more comes. */
   String finish() {
-    String rest = found ? "" : pending.toString();
+    int first = first();
+    found |= first >= 0;
+    String rest = take(first >= 0 ? first : pending.length());
     pending.setLength(0);
     return rest;
   }

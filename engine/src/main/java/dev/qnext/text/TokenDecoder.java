@@ -63,7 +63,7 @@ public final class TokenDecoder {
         lower = 0x80;
         upper = 0xBF;
         if (--missing == 0) {
-          out.appendCodePoint(codePoint);
+          complete();
         }
         return;
       }
@@ -74,7 +74,7 @@ public final class TokenDecoder {
     } else if (b >= 0xC2 && b <= 0xDF) {
       begin(b & 0x1F, 1, 0x80, 0xBF);
     } else if (b >= 0xE0 && b <= 0xEF) {
-      begin(b & 0x0F, 2, b == 0xE0 ? 0xA0 : 0x80, b == 0xED ? 0x9F : 0xBF);
+      begin(b & 0x0F, 2, b == 0xE0 ? 0xA0 : 0x80, 0xBF);
     } else if (b >= 0xF0 && b <= 0xF4) {
       begin(b & 0x07, 3, b == 0xF0 ? 0x90 : 0x80, b == 0xF4 ? 0x8F : 0xBF);
     } else {
@@ -89,8 +89,25 @@ public final class TokenDecoder {
     upper = highest;
   }
 
+  private void complete() {
+    if (isSurrogate(codePoint)) {
+      out.append("\uFFFD\uFFFD\uFFFD");
+    } else {
+      out.appendCodePoint(codePoint);
+    }
+  }
+
   private void malformed() {
+    boolean surrogate = missing == 1 && isSurrogate(codePoint << 6);
     missing = 0;
-    out.append('\uFFFD');
+    out.append(surrogate ? "\uFFFD\uFFFD" : "\uFFFD");
+  }
+
+  /**
+   * A surrogate (ED, A0 to BF, ..) is no character: each of its bytes is a part of its own. It is
+   * held back like one all the same, as Python's incremental decoder does.
+   */
+  private static boolean isSurrogate(int codePoint) {
+    return codePoint >= 0xD800 && codePoint <= 0xDFFF;
   }
 }

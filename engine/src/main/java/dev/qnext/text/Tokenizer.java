@@ -52,7 +52,9 @@ public final class Tokenizer {
     rawTokens = new AddedTokens(raw);
     normalizedTokens = new AddedTokens(normalized);
     decoded = vocabulary.decoded(size);
-    addedIds.forEach((content, id) -> decoded[id] = ByteLevel.decoded(content));
+    for (List<AddedToken> tokens : List.of(raw, normalized)) {
+      tokens.forEach(token -> decoded[token.id()] = ByteLevel.decoded(token.content()));
+    }
   }
 
   /**

@@ -4,7 +4,7 @@ import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.text.AddedTokens.AddedToken;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -16,12 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.JsonParser;
-import tools.jackson.core.JsonToken;
-import tools.jackson.core.ObjectReadContext;
-import tools.jackson.core.TokenStreamFactory;
-import tools.jackson.core.json.JsonFactory;
 
 /**
  * What a tokenizer.json says, read in one pass and checked: a byte-level BPE, or a refusal that
@@ -35,20 +29,27 @@ final class TokenizerFile {
   private static final long LARGEST_FILE = 256L << 20;
   private static final int LARGEST_ID = (1 << 22) - 1;
 
-  // Without canonical names: 150,000 different ones would fill the table that is made for few.
-  private static final JsonFactory FACTORY =
-      JsonFactory.builder().disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES).build();
-
   private final String file;
-  private final String text;
   private final Vocabulary vocabulary = new Vocabulary();
-  private final List<String> mergeParts = new ArrayList<>();
+  private final List<byte[]> mergeParts = new ArrayList<>();
   private final Map<String, @Nullable Object> members = new LinkedHashMap<>();
   private final Map<String, @Nullable Object> model = new LinkedHashMap<>();
 
-  private TokenizerFile(String file, String text) {
+  private TokenizerFile(String file, byte[] bytes) {
     this.file = file;
-    this.text = text;
+    TokenizerJson json = new TokenizerJson(file, bytes);
+    for (boolean more = json.open('{', '}'); more; more = json.more('}')) {
+      String name = name(json);
+      if (name.equals("model")) {
+        readModel(json);
+      } else {
+        members.put(name, json.value());
+      }
+    }
+    json.requireEnd();
+    if (vocabulary.size() == 0) {
+      throw new QnextException(file + ": model.vocab is missing or empty; download it again");
+    }
   }
 
   /** Reads the file; errors name it. */
@@ -59,134 +60,89 @@ final class TokenizerFile {
             "%s has %d bytes, which is too much for a tokenizer.json; the limit is %d"
                 .formatted(path, Files.size(path), LARGEST_FILE));
       }
-      TokenizerFile file = new TokenizerFile(path.toString(), Files.readString(path));
-      file.parse();
-      return file;
+      return new TokenizerFile(path.toString(), Files.readAllBytes(path));
     } catch (NoSuchFileException e) {
       throw new QnextException(
           "%s does not exist; give a model folder that holds a tokenizer.json".formatted(path), e);
-    } catch (CharacterCodingException e) {
-      throw new QnextException("%s is not UTF-8; download it again".formatted(path), e);
     } catch (IOException e) {
       throw new QnextException("cannot read %s: %s".formatted(path, e.getMessage()), e);
-    } catch (JacksonException e) {
-      throw new QnextException(
-          "%s is not valid JSON: %s (line %d); download it again"
-              .formatted(path, e.getOriginalMessage(), e.getLocation().getLineNr()),
-          e);
     }
   }
 
-  private void parse() {
-    try (JsonParser p = FACTORY.createParser(ObjectReadContext.empty(), text)) {
-      expect(p.nextToken(), JsonToken.START_OBJECT, "the file");
-      while (p.nextToken() != JsonToken.END_OBJECT) {
-        String name = p.currentName();
-        JsonToken token = p.nextToken();
-        if (name.equals("model")) {
-          expect(token, JsonToken.START_OBJECT, "model");
-          parseModel(p);
-        } else {
-          members.put(name, value(p));
-        }
-      }
-      if (p.nextToken() != null) {
-        throw new QnextException(file + " goes on after its JSON object; download it again");
-      }
-    }
-    if (vocabulary.size() == 0) {
-      throw new QnextException(file + ": model.vocab is missing or empty; download it again");
-    }
-  }
-
-  private void parseModel(JsonParser p) {
-    while (p.nextToken() != JsonToken.END_OBJECT) {
-      String name = p.currentName();
-      JsonToken token = p.nextToken();
+  private void readModel(TokenizerJson json) {
+    for (boolean more = json.open('{', '}'); more; more = json.more('}')) {
+      String name = name(json);
       switch (name) {
-        case "vocab" -> {
-          expect(token, JsonToken.START_OBJECT, "model.vocab");
-          parseVocabulary(p);
-        }
-        case "merges" -> {
-          expect(token, JsonToken.START_ARRAY, "model.merges");
-          parseMerges(p);
-        }
-        default -> model.put(name, value(p));
+        case "vocab" -> readVocabulary(json);
+        case "merges" -> readMerges(json);
+        default -> model.put(name, json.value());
       }
     }
   }
 
-  private void parseVocabulary(JsonParser p) {
-    while (p.nextToken() != JsonToken.END_OBJECT) {
-      String token = p.currentName();
-      p.nextToken();
-      int id =
-          id(p.currentToken() == JsonToken.VALUE_NUMBER_INT ? p.getNumberValue() : null, token);
-      byte[] bytes = ByteLevel.bytes(token);
-      if (!(bytes == null ? vocabulary.addForeign(token, id) : vocabulary.add(bytes, id))) {
+  private static String name(TokenizerJson json) {
+    json.string();
+    String name = json.text();
+    json.require(':');
+    return name;
+  }
+
+  private void readVocabulary(TokenizerJson json) {
+    for (boolean more = json.open('{', '}'); more; more = json.more('}')) {
+      json.string();
+      byte[] bytes = json.byteLevel();
+      String foreign = bytes == null ? json.text() : "";
+      json.require(':');
+      int id = json.integer();
+      if (id > LARGEST_ID) {
         throw new QnextException(
-            "%s: model.vocab has the entry %s or the id %d twice; download it again"
-                .formatted(file, Json.write(token), id));
+            "%s: model.vocab has the id %d; the limit is %d".formatted(file, id, LARGEST_ID));
+      }
+      if (!(bytes == null ? vocabulary.addForeign(foreign, id) : vocabulary.add(bytes, id))) {
+        throw new QnextException(
+            "%s: model.vocab has the id %d or its token twice; download it again"
+                .formatted(file, id));
       }
     }
   }
 
   /** Merges are pairs of strings, or in older files one string with a space between the two. */
-  private void parseMerges(JsonParser p) {
-    while (p.nextToken() != JsonToken.END_ARRAY) {
-      String pair = "";
-      if (p.currentToken() == JsonToken.VALUE_STRING) {
-        pair = p.getString();
-        if (pair.startsWith("#version")) {
-          continue;
-        }
+  private void readMerges(TokenizerJson json) {
+    for (boolean more = json.open('[', ']'); more; more = json.more(']')) {
+      if (json.opens('[')) {
+        json.open('[', ']');
+        json.string();
+        addMergePart(json.byteLevel());
+        json.require(',');
+        json.string();
+        addMergePart(json.byteLevel());
+        json.require(']');
+      } else {
+        json.string();
+        String pair = json.text();
         int space = pair.indexOf(' ');
-        if (space >= 0 && pair.indexOf(' ', space + 1) < 0) {
-          mergeParts.add(pair.substring(0, space));
-          mergeParts.add(pair.substring(space + 1));
-          continue;
+        if (space < 0) {
+          throw badMerge();
         }
-      } else if (p.currentToken() == JsonToken.START_ARRAY) {
-        int parts = 0;
-        while (p.nextToken() == JsonToken.VALUE_STRING) {
-          mergeParts.add(p.getString());
-          parts++;
-        }
-        if (parts == 2 && p.currentToken() == JsonToken.END_ARRAY) {
-          continue;
+        if (!pair.startsWith("#version")) {
+          addMergePart(ByteLevel.bytes(pair.substring(0, space)));
+          addMergePart(ByteLevel.bytes(pair.substring(space + 1)));
         }
       }
-      throw new QnextException(
-          "%s: model.merges[%d] %s is not two tokens; download it again"
-              .formatted(file, mergeParts.size() / 2, Json.write(pair)));
     }
   }
 
-  /** Any other value: containers by {@link Json}, from their text. */
-  private @Nullable Object value(JsonParser p) {
-    return switch (p.currentToken()) {
-      case START_OBJECT, START_ARRAY -> {
-        int from = (int) p.currentTokenLocation().getCharOffset();
-        p.skipChildren();
-        int to = (int) p.currentLocation().getCharOffset();
-        yield Json.parse(text.substring(from, to), file);
-      }
-      case VALUE_STRING -> p.getString();
-      case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> p.getNumberValue();
-      case VALUE_TRUE -> true;
-      case VALUE_FALSE -> false;
-      default -> null;
-    };
+  private void addMergePart(byte @Nullable [] part) {
+    if (part == null) {
+      throw badMerge();
+    }
+    mergeParts.add(part);
   }
 
-  private void expect(@Nullable JsonToken token, JsonToken wanted, String place) {
-    if (token != wanted) {
-      throw new QnextException(
-          "%s: %s is not %s; download it again"
-              .formatted(
-                  file, place, wanted == JsonToken.START_ARRAY ? "an array" : "a JSON object"));
-    }
+  private QnextException badMerge() {
+    return new QnextException(
+        "%s: model.merges[%d] is not two tokens in the byte-level alphabet; only byte-level BPE is supported"
+            .formatted(file, mergeParts.size() / 2));
   }
 
   private int id(@Nullable Object value, String token) {
@@ -240,8 +196,8 @@ final class TokenizerFile {
     int[] results = new int[count];
     byte[] joined = new byte[256];
     for (int rank = 0; rank < count; rank++) {
-      byte[] left = mergePart(rank, 0);
-      byte[] right = mergePart(rank, 1);
+      byte[] left = mergeParts.get(2 * rank);
+      byte[] right = mergeParts.get(2 * rank + 1);
       int length = left.length + right.length;
       joined = length <= joined.length ? joined : new byte[2 * length];
       System.arraycopy(left, 0, joined, 0, left.length);
@@ -251,26 +207,15 @@ final class TokenizerFile {
       results[rank] = vocabulary.id(joined, 0, length);
       if (lefts[rank] < 0 || rights[rank] < 0 || results[rank] < 0) {
         throw new QnextException(
-            "%s: model.merges[%d] joins %s and %s, but model.vocab lacks one of them or the whole; download it again"
+            "%s: model.merges[%d] joins '%s' and '%s', but model.vocab lacks one of them or the whole; download it again"
                 .formatted(
                     file,
                     rank,
-                    Json.write(mergeParts.get(2 * rank)),
-                    Json.write(mergeParts.get(2 * rank + 1))));
+                    new String(left, StandardCharsets.UTF_8),
+                    new String(right, StandardCharsets.UTF_8)));
       }
     }
     return new BytePairMerges(lefts, rights, results);
-  }
-
-  private byte[] mergePart(int rank, int side) {
-    String part = mergeParts.get(2 * rank + side);
-    byte[] bytes = ByteLevel.bytes(part);
-    if (bytes == null) {
-      throw new QnextException(
-          "%s: model.merges[%d] has %s with a character that is not of the byte-level alphabet; only byte-level BPE is supported"
-              .formatted(file, rank, Json.write(part)));
-    }
-    return bytes;
   }
 
   /** The added tokens; those without content, which no text holds, are left out. */

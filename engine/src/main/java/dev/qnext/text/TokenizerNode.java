@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * value.
  *
  * @param file the file's name
- * @param place such as {@code pre_tokenizer.pretokenizers[0]}
+ * @param place such as {@code pre_tokenizer.pretokenizers[0]}; empty for the whole file
  */
 record TokenizerNode(String file, String place, Map<?, ?> members) {
   /** A value of the file as an object. */
@@ -40,14 +40,14 @@ record TokenizerNode(String file, String place, Map<?, ?> members) {
   }
 
   TokenizerNode child(String name) {
-    return of(file, place + "." + name, members.get(name));
+    return of(file, path(name), members.get(name));
   }
 
   List<TokenizerNode> children(String name) {
     if (members.get(name) == null) {
       throw refusal(name, "an array is needed");
     }
-    return list(file, place + "." + name, members.get(name));
+    return list(file, path(name), members.get(name));
   }
 
   boolean has(String name) {
@@ -80,6 +80,10 @@ record TokenizerNode(String file, String place, Map<?, ?> members) {
     String value = String.valueOf(members.get(name));
     String shown = value.length() > 80 ? value.substring(0, 80) + "..." : value;
     return new QnextException(
-        "%s: %s.%s = %s is not supported: %s".formatted(file, place, name, shown, reason));
+        "%s: %s = %s is not supported: %s".formatted(file, path(name), shown, reason));
+  }
+
+  private String path(String name) {
+    return place.isEmpty() ? name : place + "." + name;
   }
 }

@@ -16,7 +16,7 @@ record TokenizerPipeline(boolean nfc, PreTokenizer preTokenizer) {
 
   /** Reads the members of the file's object. */
   static TokenizerPipeline of(String file, Map<String, @Nullable Object> members) {
-    TokenizerNode root = new TokenizerNode(file, "the file", members);
+    TokenizerNode root = new TokenizerNode(file, "", members);
     for (TokenizerNode processor : steps(root, "post_processor", "processors")) {
       if (!processor.type().equals("ByteLevel")) {
         throw processor.refusal("type", "chat templates write such tokens themselves; remove it");
@@ -41,24 +41,18 @@ record TokenizerPipeline(boolean nfc, PreTokenizer preTokenizer) {
     if (steps.isEmpty() || !steps.getLast().type().equals("ByteLevel")) {
       throw root.refusal("pre_tokenizer", "ByteLevel has to be the last of its steps");
     }
-    PreTokenizer all = null;
-    for (TokenizerNode step : steps) {
-      for (PreTokenizer next : step == steps.getLast() ? byteLevel(step) : List.of(split(step))) {
-        all = all == null ? next : all.then(next);
-      }
+    List<PreTokenizer> cuts = new ArrayList<>();
+    for (TokenizerNode step : steps.subList(0, steps.size() - 1)) {
+      cuts.add(split(step));
     }
-    return all == null ? (text, from, to, pieces) -> pieces.piece(text, from, to) : all;
-  }
-
-  private static List<PreTokenizer> byteLevel(TokenizerNode node) {
-    List<PreTokenizer> steps = new ArrayList<>();
-    if (node.flag("add_prefix_space")) {
-      steps.add(PreTokenizer.prefixSpace());
+    TokenizerNode byteLevel = steps.getLast();
+    if (byteLevel.flag("add_prefix_space")) {
+      cuts.add(PreTokenizer.prefixSpace());
     }
-    if (node.flag("use_regex", true)) {
-      steps.add(PreTokenizerRegex.isolating(PreTokenizerRegex.compile(PreTokenizerRegex.GPT2)));
+    if (byteLevel.flag("use_regex", true)) {
+      cuts.add(PreTokenizerRegex.isolating(PreTokenizerRegex.compile(PreTokenizerRegex.GPT2)));
     }
-    return steps;
+    return cuts.stream().reduce(PreTokenizer::then).orElse(PreTokenizer.whole());
   }
 
   private static PreTokenizer split(TokenizerNode node) {

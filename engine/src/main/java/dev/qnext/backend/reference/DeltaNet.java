@@ -81,10 +81,7 @@ final class DeltaNet {
       for (int h = 0; h < valueHeads; h++) {
         int o = t * values + h * shape.valueDim();
         int z = t * (channels + values) + channels + h * shape.valueDim();
-        Arithmetic.rmsNorm(out, o, norm, args.eps(), out, o, shape.valueDim());
-        for (int d = 0; d < shape.valueDim(); d++) {
-          out[o + d] *= Arithmetic.silu(qkvz.values()[z + d]);
-        }
+        gatedNorm(out, o, qkvz.values(), z, norm, args.eps());
       }
     }
     return new Floats(tokens, values, out);
@@ -99,7 +96,7 @@ final class DeltaNet {
    * Causal convolution over the channels of q, k, v, then silu: [T, channels]. Tap 0 is on the
    * oldest input.
    */
-  private static float[] convolve(DeltaArgs args, Floats qkvz, Recurrence state) {
+  static float[] convolve(DeltaArgs args, Floats qkvz, Recurrence state) {
     StateShape.Delta shape = args.shape();
     int channels = shape.channels();
     int taps = shape.kernel();
@@ -149,6 +146,14 @@ final class DeltaNet {
         s[row + j] += delta * qkv[k + j];
       }
       out[outFrom + i] = Arithmetic.dot(s, row, qkv, q, dim);
+    }
+  }
+
+  /** o = norm(o) * silu(z) over one value head, in place. */
+  static void gatedNorm(float[] o, int oFrom, float[] z, int zFrom, float[] norm, float eps) {
+    Arithmetic.rmsNorm(o, oFrom, norm, eps, o, oFrom, norm.length);
+    for (int d = 0; d < norm.length; d++) {
+      o[oFrom + d] *= Arithmetic.silu(z[zFrom + d]);
     }
   }
 }

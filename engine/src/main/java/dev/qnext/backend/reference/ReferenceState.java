@@ -14,6 +14,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.zip.CRC32C;
+import java.util.zip.CheckedInputStream;
+import java.util.zip.CheckedOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -115,15 +118,28 @@ final class ReferenceState implements State {
 
     @Override
     public void write(DataOutputStream out, int length) throws IOException {
-      writeFloats(out, keys, length * width);
-      writeFloats(out, values, length * width);
+      for (int from = 0; from < length; ) {
+        int to = blockEnd(from, length);
+        writeFloats(out, keys, from * width, to * width);
+        writeFloats(out, values, from * width, to * width);
+        from = to;
+      }
     }
 
     @Override
     public void read(DataInputStream in, int length) throws IOException {
-      reserve(length);
-      readFloats(in, keys, length * width);
-      readFloats(in, values, length * width);
+      for (int from = 0; from < length; ) {
+        int to = blockEnd(from, length);
+        reserve(to);
+        readFloats(in, keys, from * width, to * width);
+        readFloats(in, values, from * width, to * width);
+        from = to;
+      }
+    }
+
+    /** Saved in growing blocks: a damaged length must not make {@link #read} take all memory. */
+    private static int blockEnd(int from, int length) {
+      return (int) Math.min(length, Math.max(FIRST_TOKENS, 2L * from));
     }
 
     @Override
@@ -242,14 +258,14 @@ final class ReferenceState implements State {
 
     @Override
     public void write(DataOutputStream out, int length) throws IOException {
-      writeFloats(out, base, base.length);
-      writeFloats(out, inputs, inputs.length);
+      writeFloats(out, base, 0, base.length);
+      writeFloats(out, inputs, 0, inputs.length);
     }
 
     @Override
     public void read(DataInputStream in, int length) throws IOException {
-      readFloats(in, base, base.length);
-      readFloats(in, inputs, inputs.length);
+      readFloats(in, base, 0, base.length);
+      readFloats(in, inputs, 0, inputs.length);
     }
 
     @Override
@@ -358,7 +374,8 @@ final class ReferenceState implements State {
   @Override
   public void save(OutputStream stream) throws IOException {
     requireClosed();
-    DataOutputStream out = new DataOutputStream(stream);
+    CRC32C sum = new CRC32C();
+    DataOutputStream out = new DataOutputStream(new CheckedOutputStream(stream, sum));
     out.writeInt(MAGIC);
     byte[] text = shape.toString().getBytes(StandardCharsets.UTF_8);
     out.writeInt(text.length);
@@ -367,6 +384,7 @@ final class ReferenceState implements State {
     for (Layer layer : layers) {
       layer.write(out, length);
     }
+    out.writeInt((int) sum.getValue());
     out.flush();
   }
 
@@ -375,7 +393,8 @@ final class ReferenceState implements State {
     requireClosed();
     layers.forEach(Layer::clear);
     length = 0;
-    DataInputStream in = new DataInputStream(stream);
+    CRC32C sum = new CRC32C();
+    DataInputStream in = new DataInputStream(new CheckedInputStream(stream, sum));
     int saved;
     try {
       byte[] text = shape.toString().getBytes(StandardCharsets.UTF_8);
@@ -392,6 +411,10 @@ final class ReferenceState implements State {
       for (Layer layer : layers) {
         layer.read(in, saved);
       }
+      int expected = (int) sum.getValue();
+      if (in.readInt() != expected) {
+        throw new IOException("the saved state is damaged");
+      }
     } catch (IOException e) {
       layers.forEach(Layer::clear);
       throw e instanceof EOFException ? new IOException("the saved state is cut short", e) : e;
@@ -399,21 +422,22 @@ final class ReferenceState implements State {
     length = saved;
   }
 
-  private static void writeFloats(DataOutputStream out, float[] values, int count)
+  private static void writeFloats(DataOutputStream out, float[] values, int from, int to)
       throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
-    for (int i = 0; i < count; ) {
-      int n = Math.min(buffer.capacity() / 4, count - i);
+    for (int i = from; i < to; ) {
+      int n = Math.min(buffer.capacity() / 4, to - i);
       buffer.asFloatBuffer().put(values, i, n);
       out.write(buffer.array(), 0, 4 * n);
       i += n;
     }
   }
 
-  private static void readFloats(DataInputStream in, float[] values, int count) throws IOException {
+  private static void readFloats(DataInputStream in, float[] values, int from, int to)
+      throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(1 << 16);
-    for (int i = 0; i < count; ) {
-      int n = Math.min(buffer.capacity() / 4, count - i);
+    for (int i = from; i < to; ) {
+      int n = Math.min(buffer.capacity() / 4, to - i);
       in.readFully(buffer.array(), 0, 4 * n);
       buffer.asFloatBuffer().get(values, i, n);
       i += n;

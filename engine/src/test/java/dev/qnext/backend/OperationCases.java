@@ -1,0 +1,247 @@
+package dev.qnext.backend;
+
+import static dev.qnext.backend.Definitions.widened;
+
+import dev.qnext.backend.OperationCase.Result;
+import dev.qnext.checkpoint.WeightSpec;
+import dev.qnext.fixtures.OpCases;
+import dev.qnext.fixtures.Packing;
+import dev.qnext.fixtures.RawTensor;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * Cases of embed, linear, logits and addNorm: MLX's and transformers' vectors first, then every
+ * format and seeded sizes against {@link Definitions}.
+ */
+final class OperationCases {
+  private OperationCases() {}
+
+  static float[] gaussian(SplittableRandom random, int count, double deviation) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) (deviation * random.nextGaussian());
+    }
+    return values;
+  }
+
+  static List<OperationCase> all() {
+    List<OperationCase> cases = new ArrayList<>();
+    OpCases.of("quantize").forEach(c -> cases.add(dequantized(c)));
+    OpCases.of("quantized_matmul").forEach(c -> cases.add(product(c)));
+    OpCases.of("rms_norm_one_plus").forEach(c -> cases.add(norm(c)));
+    int seed = 0;
+    for (Packing packing : Packing.all()) {
+      cases.add(linear(packing, 1 + seed % 19, 1 + seed * 7 % 40, 128 << seed % 3, seed++));
+    }
+    for (String dtype : List.of("F32", "F16", "BF16")) {
+      for (int columns : new int[] {1, 7, 33, 128}) {
+        cases.add(plain(dtype, 1 + seed % 19, 1 + seed * 7 % 40, columns, seed++));
+      }
+    }
+    for (int columns : new int[] {5, 64, 257}) {
+      cases.add(addNorm(3, columns, false, seed++));
+      cases.add(addNorm(20, columns, true, seed++));
+    }
+    cases.add(logits(9, 30, 40, seed++));
+    cases.add(permuted(4, 30, 24, seed++));
+    return cases;
+  }
+
+  private static OperationCase dequantized(OpCases.Case c) {
+    return new OperationCase(
+        "embed",
+        c.name(),
+        (backend, folder) -> {
+          RawTensor expected = c.output("dequantized");
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .tensor("w.weight", c.output("packed"))
+                  .tensor("w.scales", c.output("scales"))
+                  .tensor("w.biases", c.outputs().get("biases"))
+                  .spec(WeightSpec.matrix("w", expected.size(0), expected.size(1)))
+                  .bind(folder)) {
+            return new Result(bench.read(bench.input("w")), widened(expected.floats()));
+          }
+        });
+  }
+
+  private static OperationCase product(OpCases.Case c) {
+    return new OperationCase(
+        "linear",
+        c.name(),
+        (backend, folder) -> {
+          int expert = c.size("expert");
+          int columns = c.input("x").size(1);
+          RawTensor biases = c.inputs().get("biases");
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", c.input("x").floats(), columns)
+                  .tensor("w.weight", c.input("packed").part(expert))
+                  .tensor("w.scales", c.input("scales").part(expert))
+                  .tensor("w.biases", biases == null ? null : biases.part(expert))
+                  .spec(WeightSpec.matrix("w", c.input("packed").size(1), columns))
+                  .bind(folder)) {
+            Tensor y = backend.linear(bench.weight("w"), bench.input("x"));
+            return new Result(bench.read(y), widened(c.output("y").floats()));
+          }
+        });
+  }
+
+  private static OperationCase norm(OpCases.Case c) {
+    return new OperationCase(
+        "addNorm",
+        c.name(),
+        (backend, folder) -> {
+          float[] weight = c.input("weight").floats();
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", c.input("x").floats(), weight.length)
+                  .norm("norm", weight)
+                  .bind(folder)) {
+            float eps = (float) c.number("eps");
+            AddNorm out = backend.addNorm(bench.input("x"), null, bench.weight("norm"), eps);
+            return new Result(bench.read(out.normed()), widened(c.output("y").floats()));
+          }
+        });
+  }
+
+  private static OperationCase linear(
+      Packing packing, int tokens, int rows, int columns, long seed) {
+    return new OperationCase(
+        "linear",
+        "%s, T=%d, rows=%d, columns=%d".formatted(packing, tokens, rows, columns),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] x = gaussian(random, tokens * columns, 1);
+          Packing.Packed w = packing.pack(gaussian(random, rows * columns, 0.1), rows, columns);
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", x, columns)
+                  .tensor("w.weight", w.weight())
+                  .tensor("w.scales", w.scales())
+                  .tensor("w.biases", w.biases())
+                  .spec(WeightSpec.matrix("w", rows, columns))
+                  .bind(folder)) {
+            Tensor y = backend.linear(bench.weight("w"), bench.input("x"));
+            return new Result(
+                bench.read(y), Definitions.matmul(widened(x), widened(w.dequantized()), columns));
+          }
+        });
+  }
+
+  private static OperationCase plain(String dtype, int tokens, int rows, int columns, long seed) {
+    return new OperationCase(
+        "linear",
+        "%s, T=%d, rows=%d, columns=%d".formatted(dtype, tokens, rows, columns),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] x = gaussian(random, tokens * columns, 1);
+          RawTensor w = RawTensor.of(dtype, gaussian(random, rows * columns, 0.1), rows, columns);
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", x, columns)
+                  .tensor("w.weight", w)
+                  .spec(WeightSpec.matrix("w", rows, columns))
+                  .bind(folder)) {
+            Tensor y = backend.linear(bench.weight("w"), bench.input("x"));
+            return new Result(
+                bench.read(y), Definitions.matmul(widened(x), widened(w.floats()), columns));
+          }
+        });
+  }
+
+  /** The bound row r is the stored row rowOrder[r]. */
+  private static OperationCase permuted(int tokens, int rows, int columns, long seed) {
+    return new OperationCase(
+        "linear",
+        "rows in another order",
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] x = gaussian(random, tokens * columns, 1);
+          float[] w = gaussian(random, rows * columns, 0.1);
+          int[] order = new int[rows];
+          double[] reordered = new double[w.length];
+          for (int r = 0; r < rows; r++) {
+            order[r] = (7 * r + 3) % rows;
+            for (int i = 0; i < columns; i++) {
+              reordered[r * columns + i] = w[order[r] * columns + i];
+            }
+          }
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", x, columns)
+                  .tensor("w.weight", RawTensor.f32(w, rows, columns))
+                  .spec(WeightSpec.matrix("w", rows, columns, order))
+                  .bind(folder)) {
+            Tensor y = backend.linear(bench.weight("w"), bench.input("x"));
+            return new Result(bench.read(y), Definitions.matmul(widened(x), reordered, columns));
+          }
+        });
+  }
+
+  private static OperationCase logits(int tokens, int rows, int columns, long seed) {
+    return new OperationCase(
+        "logits",
+        "rows 2 to 5 of %d".formatted(tokens),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] x = gaussian(random, tokens * columns, 1);
+          float[] w = gaussian(random, rows * columns, 0.1);
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", x, columns)
+                  .matrix("head", w, columns)
+                  .bind(folder)) {
+            Tensor y = backend.logits(bench.weight("head"), bench.input("x"), new Rows(2, 4));
+            float[] part = Arrays.copyOfRange(x, 2 * columns, 6 * columns);
+            return new Result(
+                bench.read(y), Definitions.matmul(widened(part), widened(w), columns));
+          }
+        });
+  }
+
+  private static OperationCase addNorm(int tokens, int columns, boolean delta, long seed) {
+    return new OperationCase(
+        "addNorm",
+        "T=%d, columns=%d%s".formatted(tokens, columns, delta ? ", with delta" : ""),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] x = gaussian(random, tokens * columns, 3);
+          float[] d = gaussian(random, tokens * columns, 1);
+          float[] weight = gaussian(random, columns, 0.2);
+          double[] sum = new double[x.length];
+          for (int i = 0; i < sum.length; i++) {
+            sum[i] = x[i] + (delta ? d[i] : 0.0);
+          }
+          double[] onePlus = Arrays.stream(widened(weight)).map(w -> 1 + w).toArray();
+          double[] normed = Definitions.rmsNorm(sum, onePlus, 1e-5f);
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("x", x, columns)
+                  .matrix("d", d, columns)
+                  .norm("norm", weight)
+                  .bind(folder)) {
+            AddNorm out =
+                backend.addNorm(
+                    bench.input("x"), delta ? bench.input("d") : null, bench.weight("norm"), 1e-5f);
+            return new Result(
+                joined(bench.read(out.residual()), bench.read(out.normed())), joined(sum, normed));
+          }
+        });
+  }
+
+  private static float[] joined(float[] a, float[] b) {
+    float[] out = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, out, a.length, b.length);
+    return out;
+  }
+
+  private static double[] joined(double[] a, double[] b) {
+    double[] out = Arrays.copyOf(a, a.length + b.length);
+    System.arraycopy(b, 0, out, a.length, b.length);
+    return out;
+  }
+}

@@ -1,0 +1,126 @@
+package dev.qnext.backend;
+
+import static dev.qnext.backend.OperationCases.gaussian;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.qnext.fixtures.Comparison;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every operation of a backend through the seam: MLX's vectors, and seeded cases against formulas
+ * in f64. A backend's test extends this and says how large its error may be.
+ */
+public abstract class OperationSuite {
+  @TempDir Path folder;
+
+  protected abstract Backend backend();
+
+  /** Largest normalised mean squared error of an operation, by the name of its method. */
+  protected abstract double limit(String operation);
+
+  static Stream<OperationCase> cases() {
+    return Stream.of(OperationCases.all(), MixerCases.all(), ExpertCases.all())
+        .flatMap(List::stream);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void agreesWithItsDefinition(OperationCase c) {
+    try (Backend backend = backend()) {
+      OperationCase.Result result = c.body().run(backend, folder);
+      Comparison.assertNmse(c.toString(), result.actual(), result.expected(), limit(c.op()));
+    }
+  }
+
+  @Test
+  void swigluConcatAndRows() {
+    SplittableRandom random = new SplittableRandom(1);
+    float[] a = gaussian(random, 5 * 6, 2);
+    float[] b = gaussian(random, 5 * 6, 1);
+    try (Backend backend = backend();
+        OperationBench bench =
+            new OperationBench(backend).matrix("a", a, 6).matrix("b", b, 6).bind(folder)) {
+      Tensor left = bench.input("a");
+      Tensor right = bench.input("b");
+      double[] gated = new double[a.length];
+      for (int i = 0; i < gated.length; i++) {
+        gated[i] = Definitions.silu(a[i]) * b[i];
+      }
+      float[] swiglu = bench.read(backend.swiglu(left, right));
+      Comparison.assertNmse("swiglu", swiglu, gated, limit("swiglu"));
+      Tensor both = backend.concat(left, right);
+      assertThat(both.rows()).isEqualTo(5);
+      assertThat(both.columns()).isEqualTo(12);
+      float[] joined = bench.read(both);
+      float[] part = bench.read(backend.rows(both, new Rows(1, 3)));
+      for (int t = 0; t < 5; t++) {
+        assertThat(Arrays.copyOfRange(joined, 12 * t, 12 * t + 6))
+            .isEqualTo(Arrays.copyOfRange(a, 6 * t, 6 * t + 6));
+        assertThat(Arrays.copyOfRange(joined, 12 * t + 6, 12 * t + 12))
+            .isEqualTo(Arrays.copyOfRange(b, 6 * t, 6 * t + 6));
+      }
+      assertThat(part).isEqualTo(Arrays.copyOfRange(joined, 12, 48));
+    }
+  }
+
+  @Test
+  void samplesAsDefined() {
+    float[] values = gaussian(new SplittableRandom(2), 9 * 50, 2);
+    List<Sampling> ways =
+        List.of(
+            Sampling.GREEDY,
+            new Sampling(1, 0, 1, 0, 7),
+            new Sampling(0.7f, 20, 0.8f, 0, 8),
+            new Sampling(1.3f, 0, 0.95f, 0.05f, 9));
+    try (Backend backend = backend();
+        OperationBench bench = new OperationBench(backend).matrix("x", values, 50).bind(folder)) {
+      for (Sampling sampling : ways) {
+        int[] expected = new int[9];
+        for (int t = 0; t < 9; t++) {
+          expected[t] =
+              sampling.draw(
+                  Arrays.copyOfRange(values, 50 * t, 50 * t + 50), 1_000_000_000_000L + t);
+        }
+        Tensor tokens = backend.sample(bench.input("x"), sampling, 1_000_000_000_000L);
+        assertThat(tokens.rows()).isEqualTo(9);
+        assertThat(tokens.columns()).isEqualTo(1);
+        assertThat(backend.readTokens(tokens)).describedAs("%s", sampling).isEqualTo(expected);
+      }
+    }
+  }
+
+  /** The next step starts from tokens that nobody has read. */
+  @Test
+  void embedsSampledTokens() {
+    float[] values = gaussian(new SplittableRandom(3), 20 * 20, 1);
+    try (Backend backend = backend();
+        OperationBench bench = new OperationBench(backend).matrix("x", values, 20).bind(folder)) {
+      Tensor tokens = backend.sample(bench.input("x"), Sampling.GREEDY, 0);
+      backend.start(tokens);
+      float[] rows = bench.read(backend.embed(bench.weight("x"), tokens));
+      int[] ids = backend.readTokens(tokens);
+      for (int t = 0; t < ids.length; t++) {
+        assertThat(Arrays.copyOfRange(rows, 20 * t, 20 * t + 20))
+            .isEqualTo(Arrays.copyOfRange(values, 20 * ids[t], 20 * ids[t] + 20));
+      }
+    }
+  }
+
+  @Test
+  void refusesWeightsThatWereNotBound() {
+    try (Backend backend = backend();
+        OperationBench bench =
+            new OperationBench(backend).matrix("x", new float[4], 2).bind(folder)) {
+      assertThatThrownBy(() -> bench.weight("y")).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+}
