@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -94,11 +95,7 @@ public final class Checkpoint implements AutoCloseable {
         throw new QnextException("%s lacks a \"weight_map\"".formatted(index));
       }
       for (Object value : map.values()) {
-        if (!(value instanceof String name)
-            || !name.endsWith(".safetensors")
-            || name.contains("/")
-            || name.contains("\\")
-            || name.indexOf('\0') >= 0) {
+        if (!(value instanceof String name) || !isWeightsFile(name)) {
           throw new QnextException(
               "%s: \"weight_map\" names %s, which is no safetensors file of this folder"
                   .formatted(index, Json.write(value)));
@@ -123,6 +120,16 @@ public final class Checkpoint implements AutoCloseable {
       throw new QnextException("no model*.safetensors in %s".formatted(folder));
     }
     return names;
+  }
+
+  private static boolean isWeightsFile(String name) {
+    try {
+      return name.endsWith(".safetensors")
+          && !name.contains("\\")
+          && Path.of(name).equals(Path.of(name).getFileName());
+    } catch (InvalidPathException e) {
+      return false;
+    }
   }
 
   /**
@@ -187,17 +194,8 @@ public final class Checkpoint implements AutoCloseable {
    */
   public StoredWeight find(WeightSpec spec) {
     return switch (spec.kind()) {
-      case MATRIX -> matrices(spec, List.of(spec.path()), false);
-      case EXPERTS -> {
-        if (tensors.containsKey(spec.path() + ".weight")) {
-          yield matrices(spec, List.of(spec.path()), true);
-        }
-        List<String> paths = new ArrayList<>();
-        for (int e = 0; e < spec.experts(); e++) {
-          paths.add(spec.path().replace(".switch_mlp.", ".experts.%d.".formatted(e)));
-        }
-        yield matrices(spec, paths, false);
-      }
+      case MATRIX -> matrices(spec, false);
+      case EXPERTS -> matrices(spec, tensors.containsKey(spec.path() + ".weight"));
       case NORM -> vector(spec, tensor(spec.path() + ".weight"), zeroCentred(spec.path()));
       case VECTOR -> {
         String name = spec.path();
@@ -232,11 +230,15 @@ public final class Checkpoint implements AutoCloseable {
         zeroCentred);
   }
 
-  /** One path per matrix, or one path of all experts stacked. */
-  private StoredWeight matrices(WeightSpec spec, List<String> paths, boolean stacked) {
+  /** One module per matrix, or one of all experts stacked. */
+  private StoredWeight matrices(WeightSpec spec, boolean stacked) {
     List<StoredWeight.Matrix> matrices = new ArrayList<>();
     Format format = null;
-    for (String path : paths) {
+    for (int e = 0; e < (stacked ? 1 : spec.experts()); e++) {
+      String path =
+          spec.kind() == WeightSpec.Kind.EXPERTS && !stacked
+              ? spec.path().replace(".switch_mlp.", ".experts.%d.".formatted(e))
+              : spec.path();
       StoredTensor weight = tensor(path + ".weight");
       if (tensors.containsKey(path + ".bias")) {
         throw new QnextException(

@@ -44,8 +44,8 @@ final class Quantization {
           "config.json says that %s is quantized, but %s has no %s.scales"
               .formatted(path, weight.file(), path));
     }
-    long groups = scales.shape()[scales.shape().length - 1];
-    long words = weight.shape()[weight.shape().length - 1];
+    long groups = lastDimension(scales);
+    long words = lastDimension(weight);
     long group = groups > 0 && columns % groups == 0 ? columns / groups : 0;
     long bits = words * 32 % columns == 0 ? words * 32 / columns : 0;
     boolean bytes = scales.type() == DType.U8;
@@ -80,6 +80,12 @@ final class Quantization {
       check(path, told, found, weight, scales);
     }
     return found;
+  }
+
+  /** 0 for a tensor that has none. */
+  private static long lastDimension(StoredTensor tensor) {
+    long[] shape = tensor.shape();
+    return shape.length == 0 ? 0 : shape[shape.length - 1];
   }
 
   private static void check(

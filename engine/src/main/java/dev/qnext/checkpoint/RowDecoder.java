@@ -44,8 +44,8 @@ public final class RowDecoder {
     this.columns = weight.spec().columns();
     this.rowBytes = format.rowBytes(columns);
     this.scaleRowBytes = format.scaleRowBytes(columns);
-    int[] order = weight.spec().rowOrder();
-    this.rowOrder = order == null ? new int[0] : order;
+    RowOrder order = weight.spec().rowOrder();
+    this.rowOrder = order == null ? new int[0] : order.stored();
   }
 
   /** Writes the columns of one row (in the bound order) of one expert's matrix to {@code out}. */

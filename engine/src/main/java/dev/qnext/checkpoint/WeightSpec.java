@@ -8,12 +8,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param experts how many matrices are stacked; 1 for anything but {@link Kind#EXPERTS}
  * @param columns input width; the length of a vector
- * @param rowOrder row r of the bound matrix is the stored row {@code rowOrder[r]}; null keeps the
- *     order
+ * @param rowOrder how the bound rows lie in the file; null keeps the order
  */
-@SuppressWarnings("ArrayRecordComponent") // compared by nobody
 public record WeightSpec(
-    String path, Kind kind, int experts, int rows, int columns, int @Nullable [] rowOrder) {
+    String path, Kind kind, int experts, int rows, int columns, @Nullable RowOrder rowOrder) {
   public enum Kind {
     /** {@code path.weight} [rows, columns], in any format. */
     MATRIX,
@@ -32,7 +30,7 @@ public record WeightSpec(
     return new WeightSpec(path, Kind.MATRIX, 1, rows, columns, null);
   }
 
-  public static WeightSpec matrix(String path, int rows, int columns, int[] rowOrder) {
+  public static WeightSpec matrix(String path, int rows, int columns, RowOrder rowOrder) {
     return new WeightSpec(path, Kind.MATRIX, 1, rows, columns, rowOrder);
   }
 

@@ -43,13 +43,14 @@ public final class Json {
 
   /** The file's value; {@code what} names the file's job in errors ("config", "tokenizer"). */
   public static @Nullable Object read(Path file, String what) {
+    String invalid = "%s is not valid JSON: %s".formatted(what, file);
     try (InputStream in = Files.newInputStream(file);
         JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), in)) {
-      return document(parser);
+      return document(parser, invalid);
     } catch (NoSuchFileException e) {
       throw new QnextException("%s not found: %s".formatted(what, file), e);
     } catch (JacksonException e) {
-      throw new QnextException("%s is not valid JSON: %s: %s".formatted(what, file, reason(e)), e);
+      throw new QnextException("%s: %s".formatted(invalid, reason(e)), e);
     } catch (IOException e) {
       throw new QnextException("cannot read %s: %s: %s".formatted(what, file, e.getMessage()), e);
     }
@@ -57,20 +58,21 @@ public final class Json {
 
   /** The text's value; {@code what} names the text's source in errors. */
   public static @Nullable Object parse(String text, String what) {
+    String invalid = "%s is not valid JSON".formatted(what);
     try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
-      return document(parser);
+      return document(parser, invalid);
     } catch (JacksonException e) {
-      throw new QnextException("%s is not valid JSON: %s".formatted(what, reason(e)), e);
+      throw new QnextException("%s: %s".formatted(invalid, reason(e)), e);
     }
   }
 
-  private static @Nullable Object document(JsonParser parser) {
+  private static @Nullable Object document(JsonParser parser, String invalid) {
     if (parser.nextToken() == null) {
-      throw new QnextException("empty JSON document");
+      throw new QnextException("%s: it is empty".formatted(invalid));
     }
     Object value = value(parser);
     if (parser.nextToken() != null) {
-      throw new QnextException("text after the end of the JSON document");
+      throw new QnextException("%s: text follows its end".formatted(invalid));
     }
     return value;
   }

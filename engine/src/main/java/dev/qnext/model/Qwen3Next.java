@@ -15,6 +15,7 @@ import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Config;
 import dev.qnext.checkpoint.Layout;
+import dev.qnext.checkpoint.RowOrder;
 import dev.qnext.checkpoint.WeightSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,6 +60,12 @@ public final class Qwen3Next implements LanguageModel {
       List<Boolean> fullAttention,
       List<Boolean> sparse) {
 
+    /**
+     * Rows and columns of one matrix, which no model comes near: products of sizes fit an int, and
+     * nothing large is made before the files have shown that they hold it.
+     */
+    private static final int LARGEST = 1 << 24;
+
     static Args of(Config c) {
       int hidden = c.size("hidden_size");
       int layers = c.size("num_hidden_layers");
@@ -68,6 +75,9 @@ public final class Qwen3Next implements LanguageModel {
       int maxPositions = c.size("max_position_embeddings", 32_768);
       int keyHeads = c.size("linear_num_key_heads", 16);
       int valueHeads = c.size("linear_num_value_heads", 32);
+      int keyDim = c.size("linear_key_head_dim", 128);
+      int valueDim = c.size("linear_value_head_dim", 128);
+      int kernel = c.size("linear_conv_kernel_dim", 4);
       int experts = c.number("num_experts", 512) == 0 ? 0 : c.size("num_experts", 512);
       int chosen = experts == 0 ? 0 : c.size("num_experts_per_tok", 10);
       if (heads % kvHeads != 0) {
@@ -92,9 +102,12 @@ public final class Qwen3Next implements LanguageModel {
       if (c.flag("attention_bias", false)) {
         throw c.wrong("attention_bias", true, "false");
       }
-      if (layers > 4096) {
-        throw c.wrong("num_hidden_layers", (long) layers, "at most 4096");
-      }
+      requireAtMost(c, "num_hidden_layers", layers, 4096);
+      requireAtMost(c, "hidden_size", hidden, LARGEST);
+      requireAtMost(c, "head_dim", headDim, Math.min(65_536, LARGEST / heads));
+      requireAtMost(c, "linear_value_head_dim", valueDim, LARGEST / valueHeads);
+      requireAtMost(c, "linear_key_head_dim", keyDim, Math.min(65_536, LARGEST / keyHeads));
+      requireAtMost(c, "linear_conv_kernel_dim", kernel, 32);
       return new Args(
           c.size("vocab_size"),
           hidden,
@@ -104,12 +117,7 @@ public final class Qwen3Next implements LanguageModel {
           headDim,
           RopeFrequencies.of(c, headDim, maxPositions),
           RopeFrequencies.contextLimit(c, maxPositions),
-          new StateShape.Delta(
-              keyHeads,
-              valueHeads,
-              c.size("linear_key_head_dim", 128),
-              c.size("linear_value_head_dim", 128),
-              c.size("linear_conv_kernel_dim", 4)),
+          new StateShape.Delta(keyHeads, valueHeads, keyDim, valueDim, kernel),
           c.size("intermediate_size", 5632),
           experts,
           chosen,
@@ -122,6 +130,12 @@ public final class Qwen3Next implements LanguageModel {
           sparse(c, layers, experts));
     }
 
+    private static void requireAtMost(Config c, String key, int size, int most) {
+      if (size > most) {
+        throw c.wrong(key, (long) size, "at most %d".formatted(most));
+      }
+    }
+
     /** Newer files list {@code layer_types}; older ones give the interval. */
     private static List<Boolean> fullAttention(Config c, int layers) {
       List<Boolean> full = new ArrayList<>();
@@ -132,10 +146,13 @@ public final class Qwen3Next implements LanguageModel {
             "layer_types", types, "a list of num_hidden_layers %d entries".formatted(layers));
       }
       for (int i = 0; i < layers; i++) {
-        String type = types.isEmpty() ? "" : types.get(i);
+        if (types.isEmpty()) {
+          full.add((i + 1) % interval == 0);
+          continue;
+        }
+        String type = types.get(i);
         full.add(
             switch (type) {
-              case "" -> (i + 1) % interval == 0;
               case "full_attention" -> true;
               case "linear_attention" -> false;
               default ->
@@ -222,10 +239,10 @@ public final class Qwen3Next implements LanguageModel {
       int keys = d.keyHeads() * d.keyDim();
       int values = d.valueHeads() * d.valueDim();
       int perKey = d.valueHeads() / d.keyHeads();
-      int[] qkvz =
-          byKind(
-              d.keyHeads(), d.keyDim(), d.keyDim(), perKey * d.valueDim(), perKey * d.valueDim());
-      int[] ba = byKind(d.keyHeads(), perKey, perKey);
+      int perKeyValues = perKey * d.valueDim();
+      RowOrder qkvz =
+          new RowOrder(d.keyHeads(), List.of(d.keyDim(), d.keyDim(), perKeyValues, perKeyValues));
+      RowOrder ba = new RowOrder(d.keyHeads(), List.of(perKey, perKey));
       layout.add(
           WeightSpec.matrix(path + ".in_proj_qkvz", 2 * keys + 2 * values, a.hiddenSize, qkvz));
       layout.add(WeightSpec.matrix(path + ".in_proj_ba", 2 * d.valueHeads(), a.hiddenSize, ba));
@@ -234,29 +251,6 @@ public final class Qwen3Next implements LanguageModel {
       layout.add(WeightSpec.vector(path + ".dt_bias", d.valueHeads()));
       layout.add(WeightSpec.vector(path + ".norm", d.valueDim()));
       layout.add(WeightSpec.matrix(path + ".out_proj", a.hiddenSize, values));
-    }
-
-    /**
-     * Row order from "for each key head: its q rows, its k rows, ..." to "all q rows, all k rows,
-     * ...", heads in order.
-     */
-    private static int[] byKind(int keyHeads, int... rowsPerHead) {
-      int perHead = 0;
-      for (int rows : rowsPerHead) {
-        perHead += rows;
-      }
-      int[] order = new int[keyHeads * perHead];
-      int row = 0;
-      int offset = 0;
-      for (int rows : rowsPerHead) {
-        for (int head = 0; head < keyHeads; head++) {
-          for (int i = 0; i < rows; i++) {
-            order[row++] = head * perHead + offset + i;
-          }
-        }
-        offset += rows;
-      }
-      return order;
     }
 
     DeltaNet(Backend backend, Weights weights, String path, Args a) {
