@@ -1,5 +1,6 @@
 package dev.qnext.backend;
 
+import dev.qnext.QnextException;
 import java.util.Arrays;
 
 /**
@@ -35,9 +36,19 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
     }
   }
 
-  /** The token drawn from {@code logits} for an absolute position. */
+  /**
+   * The token drawn from {@code logits} for an absolute position.
+   *
+   * @throws QnextException if a logit is NaN or the largest is infinite; single tokens may be at
+   *     negative infinity
+   */
   public int draw(float[] logits, long position) {
     int best = argmax(logits);
+    if (!Float.isFinite(logits[best])) {
+      throw new QnextException(
+          "the model gave token %d at position %d the logit %s: its weights are damaged, or too large for this backend; check the files"
+              .formatted(best, position, logits[best]));
+    }
     if (temperature == 0) {
       return best;
     }
@@ -68,7 +79,7 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
   }
 
   /** Keys of the tokens that pass all filters. */
-  private long[] kept(float[] logits, float max) {
+  long[] kept(float[] logits, float max) {
     double sum = 0;
     long[] keys;
     if (topK > 0) {
@@ -143,16 +154,21 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
     return (long) (bits ^ (bits >> 31 & 0x7FFFFFFF)) << 32 | ~id & 0xFFFFFFFFL;
   }
 
-  private static int id(long key) {
+  static int id(long key) {
     return ~(int) key;
   }
 
-  /** The largest logit's id, the lowest among equals. */
+  /** The largest logit's id, the lowest among equals; the first NaN's if there is one. */
   public static int argmax(float[] logits) {
     int best = 0;
-    for (int id = 1; id < logits.length; id++) {
-      if (logits[id] > logits[best]) {
+    float largest = Float.NEGATIVE_INFINITY;
+    for (int id = 0; id < logits.length; id++) {
+      if (!(logits[id] <= largest)) {
+        if (Float.isNaN(logits[id])) {
+          return id;
+        }
         best = id;
+        largest = logits[id];
       }
     }
     return best;

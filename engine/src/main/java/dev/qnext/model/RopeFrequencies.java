@@ -20,7 +20,10 @@ final class RopeFrequencies {
     double partial =
         parameters.number("partial_rotary_factor", config.number("partial_rotary_factor", 0.25));
     int dim = (int) (headDim * partial);
-    if (theta <= 0 || dim < 2 || dim > headDim || dim % 2 != 0) {
+    if (theta <= 0) {
+      throw config.wrong("rope_theta", theta, "a number above 0");
+    }
+    if (dim < 2 || dim > headDim || dim % 2 != 0) {
       throw config.wrong(
           "partial_rotary_factor",
           partial,
