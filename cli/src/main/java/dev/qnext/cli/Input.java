@@ -2,9 +2,11 @@ package dev.qnext.cli;
 
 import dev.qnext.QnextException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -61,12 +63,17 @@ final class Input {
   static String file(Path file) {
     try {
       return Files.readString(file);
-    } catch (IOException | UncheckedIOException e) {
+    } catch (IOException e) {
       throw new QnextException("cannot read %s: %s".formatted(file, reason(e)), e);
     }
   }
 
-  private static String reason(Exception e) {
-    return e instanceof java.nio.file.NoSuchFileException ? "there is no such file" : e.toString();
+  private static String reason(IOException e) {
+    return switch (e) {
+      case NoSuchFileException missing -> "there is no such file";
+      case AccessDeniedException denied -> "access is denied";
+      case CharacterCodingException malformed -> "it is not UTF-8";
+      default -> String.valueOf(e.getMessage());
+    };
   }
 }

@@ -33,6 +33,11 @@ class TemplateCommandTest {
     Path system = Files.writeString(temp.resolve("system.txt"), "Be brief.");
     run("template", "-m", model, "-s", "@" + system, "Hello").quiet().printing(prompt);
     runWith("Hello\n", "template", "-m", model, "-s", "Be brief.").quiet().printing(prompt);
+    Path binary = Files.write(temp.resolve("binary"), new byte[] {(byte) 0xC3, 'x'});
+    run("template", "-m", model, "-s", "@" + binary, "Hello")
+        .failed(1, "cannot read %s: it is not UTF-8".formatted(binary));
+    run("template", "-m", model, "-s", "@" + temp, "Hello")
+        .failed(1, "cannot read %s: Is a directory".formatted(temp));
     run("template", "-m", model, "-s", "@" + temp.resolve("missing"), "Hello")
         .failed(1, "cannot read %s: there is no such file".formatted(temp.resolve("missing")));
   }
