@@ -169,6 +169,7 @@ final class Access {
   static List<@Nullable Object> toList(Interpreter in, @Nullable Object value) {
     List<@Nullable Object> result = new ArrayList<>();
     for (Iterator<@Nullable Object> it = iterate(in, value); it.hasNext(); ) {
+      Interpreter.checkItems(result.size());
       result.add(it.next());
     }
     return result;

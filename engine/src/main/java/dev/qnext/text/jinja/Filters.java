@@ -75,7 +75,7 @@ final class Filters {
       case "attr":
         return attribute(value, Methods.string(arguments.bind(name, 1, "name")[0]));
       case "format":
-        return Format.percent(in, text(value), formatted(arguments));
+        return PercentFormat.format(text(value), formatted(arguments));
       case "upper":
       case "lower":
       case "capitalize":
@@ -207,7 +207,7 @@ final class Filters {
   private static Object round(Interpreter in, @Nullable Object value, @Nullable Object[] of) {
     int digits = Methods.whole(of[0], 0);
     String method = of[1] == Values.ABSENT ? "common" : Methods.string(of[1]);
-    Number number = Numbers.of(value);
+    Number number = Numbers.of(method.equals("common") ? value : failing(value));
     if (number == null) {
       throw type("type %s doesn't define __round__ method", Values.typeName(value));
     }

@@ -23,6 +23,8 @@ final class Interpreter {
   /** Characters of one string, and of the whole output. */
   private static final int MAX_TEXT = 64 << 20;
 
+  private static final int MAX_ITEMS = 4 << 20;
+
   /** Characters of all strings made; an item of a list counts as eight. */
   private static final long MAX_MADE = 512L << 20;
 
@@ -83,6 +85,13 @@ final class Interpreter {
   static void checkText(long length) {
     if (length > MAX_TEXT) {
       throw TemplateException.limit("a text has more than " + MAX_TEXT + " characters");
+    }
+  }
+
+  /** Called before or while a list of that length is made. */
+  static void checkItems(long length) {
+    if (length > MAX_ITEMS) {
+      throw TemplateException.limit("a list has more than " + MAX_ITEMS + " items");
     }
   }
 

@@ -4,6 +4,7 @@ import static dev.qnext.text.jinja.TemplateException.type;
 
 import dev.qnext.text.jinja.Values.Key;
 import dev.qnext.text.jinja.Values.Markup;
+import dev.qnext.text.jinja.Values.Range;
 import dev.qnext.text.jinja.Values.Tuple;
 import dev.qnext.text.jinja.Values.View;
 import java.math.BigInteger;
@@ -39,7 +40,7 @@ final class Methods {
       return OF_STRINGS.contains(name);
     } else if (self instanceof Map) {
       return OF_DICTS.contains(name);
-    } else if (self instanceof Tuple) {
+    } else if (self instanceof Tuple || self instanceof Range) {
       return name.equals("index") || name.equals("count");
     }
     return (self instanceof List && OF_LISTS.contains(name))
@@ -60,7 +61,8 @@ final class Methods {
       Object result = ofString(in, text, name, arguments, self instanceof Markup);
       return in.made(self instanceof Markup ? marked(result) : result);
     }
-    List<@Nullable Object> items = Values.sequence(self);
+    List<@Nullable Object> items =
+        self instanceof Range ? Access.toList(in, self) : Values.sequence(self);
     if (items != null) {
       return in.made(ofSequence(in, self, items, name, arguments));
     }
@@ -197,13 +199,13 @@ final class Methods {
       case "expandtabs":
         return Strings.expandTabs(text, whole(arguments.bind(name, 0, "tabsize")[0], 8));
       case "format":
-        return Format.braces(in, text, arguments.positional(), arguments.keywords(), markup);
+        return BraceFormat.format(in, text, arguments.positional(), arguments.keywords(), markup);
       case "format_map":
         Object map = arguments.bind(name, 1, "mapping")[0];
         if (!(map instanceof Map)) {
           throw type("'%s' object is not a mapping", Values.typeName(map));
         }
-        return Format.braces(in, text, List.of(), Values.map(map), markup);
+        return BraceFormat.format(in, text, List.of(), Values.map(map), markup);
       default:
         arguments.bind(name, 0);
         return isAll(text, name);

@@ -17,8 +17,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Python's operators: truth, comparison, membership and arithmetic over all types. */
 final class Operators {
-  private static final int MAX_ITEMS = 4 << 20;
-
   private Operators() {}
 
   static boolean truth(@Nullable Object value) {
@@ -186,7 +184,7 @@ final class Operators {
       return Numbers.binary(in, operator, x, y);
     }
     if (operator.equals("%") && Values.text(a) != null) {
-      return Format.percent(in, a, b);
+      return PercentFormat.format(a, b);
     }
     refuseUndefined(a, b);
     Object result = null;
@@ -249,9 +247,7 @@ final class Operators {
       return value instanceof Markup ? new Markup(repeated) : repeated;
     }
     long size = items == null ? 0 : (long) items.size() * count;
-    if (size > MAX_ITEMS) {
-      throw TemplateException.limit("a list has more than " + MAX_ITEMS + " items");
-    }
+    Interpreter.checkItems(size);
     List<@Nullable Object> result = new ArrayList<>((int) size);
     while (items != null && result.size() < size) {
       result.addAll(items);

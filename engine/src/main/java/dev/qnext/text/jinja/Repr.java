@@ -167,6 +167,6 @@ final class Repr {
     if (value == 0) {
       return sign + "0.0";
     }
-    return sign + Format.shortest(digits, point, -4, 16, true);
+    return sign + Field.shortest(digits, point, -4, 16, true);
   }
 }

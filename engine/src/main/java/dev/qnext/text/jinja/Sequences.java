@@ -98,7 +98,9 @@ final class Sequences {
     @Override
     public boolean hasNext() {
       if (items == null) {
+        in.enter();
         items = in.counted(in.made(complete(in, filter, of, arguments)).iterator());
+        in.leave();
       }
       return items.hasNext();
     }
@@ -130,15 +132,15 @@ final class Sequences {
 
     @Override
     public boolean hasNext() {
+      in.enter();
       if (items == null) {
         items = Operators.truth(of) ? Access.iterate(in, of) : Collections.emptyIterator();
       }
       while (next == Values.ABSENT && items.hasNext()) {
         Object item = items.next();
-        in.enter();
         next = filter.equals("map") ? mapped(item) : isChosen(item) ? item : Values.ABSENT;
-        in.leave();
       }
+      in.leave();
       return next != Values.ABSENT;
     }
 
@@ -157,8 +159,11 @@ final class Sequences {
         @Nullable Object[] given = arguments.bind("map", 0, "attribute", "default");
         return attribute(in, item, given[0], given[1] == Values.ABSENT ? null : given[1]);
       }
-      return Filters.call(
-          in, argument(0, "map requires a filter argument"), item, arguments.rest(1));
+      String name = argument(0, "map requires a filter argument");
+      if (!Filters.exists(name)) {
+        throw TemplateException.runtime("No filter named " + Repr.repr(name) + ".");
+      }
+      return Filters.call(in, name, item, arguments.rest(1));
     }
 
     private boolean isChosen(@Nullable Object item) {
@@ -168,10 +173,14 @@ final class Sequences {
         argument(0, "Missing parameter for attribute name");
         tested = attribute(in, item, arguments.positional().getFirst(), null);
       }
-      boolean holds =
-          arguments.positional().size() <= test
-              ? Operators.truth(tested)
-              : Tests.call(in, argument(test, ""), tested, arguments.rest(test + 1));
+      if (arguments.positional().size() <= test) {
+        return Operators.truth(tested) == filter.startsWith("select");
+      }
+      String name = argument(test, "");
+      if (!Tests.exists(name)) {
+        throw TemplateException.runtime("No test named " + Repr.repr(name) + ".");
+      }
+      boolean holds = Tests.call(in, name, tested, arguments.rest(test + 1));
       return holds == filter.startsWith("select");
     }
 

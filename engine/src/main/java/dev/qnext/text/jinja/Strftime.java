@@ -10,9 +10,14 @@ import java.util.Locale;
  * C's {@code strftime} in the C locale, for {@code strftime_now}; {@code %-d} drops the padding.
  */
 final class Strftime {
+  private static final int MAX_LENGTH = 1000;
+
   private Strftime() {}
 
   static String format(LocalDateTime time, String format) {
+    if (format.length() > MAX_LENGTH) {
+      throw TemplateException.limit("a time format has more than " + MAX_LENGTH + " characters");
+    }
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
       char c = format.charAt(i);

@@ -162,6 +162,7 @@ final class Strings {
     if (separator == null) {
       int from = skip(text, 0, true);
       while (from < text.length()) {
+        Interpreter.checkItems(parts.size());
         boolean rest = limit >= 0 && parts.size() == limit;
         int to = rest ? text.length() : skip(text, from, false);
         parts.add(text.substring(from, to));
@@ -171,6 +172,7 @@ final class Strings {
     }
     int from = 0;
     for (int at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, from)) {
+      Interpreter.checkItems(parts.size());
       if (limit >= 0 && parts.size() == limit) {
         break;
       }
@@ -194,6 +196,7 @@ final class Strings {
     List<@Nullable Object> parts = new ArrayList<>();
     int end = text.length();
     while (limit < 0 || parts.size() < limit) {
+      Interpreter.checkItems(parts.size());
       end = separator == null ? strip(text.substring(0, end), null, false, true).length() : end;
       int from = end;
       if (separator != null) {
@@ -220,6 +223,7 @@ final class Strings {
   static List<@Nullable Object> lines(String text, boolean keepEnds) {
     List<@Nullable Object> lines = new ArrayList<>();
     for (int from = 0; from < text.length(); ) {
+      Interpreter.checkItems(lines.size());
       int to = from;
       while (to < text.length() && !isLineEnd(text.charAt(to))) {
         to++;

@@ -54,6 +54,15 @@ final class Values {
       return new Undefined(hint, ABSENT, null, false);
     }
 
+    private static String module(Object value) {
+      if (value instanceof Namespace) {
+        return "transformers.utils.chat_template_utils.";
+      } else if (value instanceof Markup) {
+        return "markupsafe.";
+      }
+      return value instanceof Loop || value instanceof Macro ? "jinja2.runtime." : "";
+    }
+
     TemplateException failure() {
       String message;
       if (hint != null) {
@@ -61,7 +70,7 @@ final class Values {
       } else if (of == ABSENT) {
         message = Repr.repr(name) + " is undefined";
       } else {
-        String type = of == null ? "None" : typeName(of) + " object";
+        String type = of == null ? "None" : module(of) + typeName(of) + " object";
         message =
             name instanceof String
                 ? "'" + type + "' has no attribute " + Repr.repr(name)
@@ -227,6 +236,12 @@ final class Values {
       return "generator";
     } else if (value instanceof Method) {
       return "builtin_function_or_method";
+    } else if (value instanceof Namespace) {
+      return "TemplateNamespace";
+    } else if (value instanceof Loop) {
+      return "LoopContext";
+    } else if (value instanceof Globals.Builtin) {
+      return "function";
     }
     String name = value.getClass().getSimpleName();
     return value instanceof Tuple || value instanceof Range ? Strings.lower(name) : name;
