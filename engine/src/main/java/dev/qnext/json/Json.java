@@ -18,6 +18,7 @@ import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 
 /**
@@ -49,10 +50,10 @@ public final class Json {
       return document(parser, invalid);
     } catch (NoSuchFileException e) {
       throw new QnextException("%s not found: %s".formatted(what, file), e);
+    } catch (JacksonIOException | IOException e) {
+      throw new QnextException("cannot read %s: %s: %s".formatted(what, file, e.getMessage()), e);
     } catch (JacksonException e) {
       throw new QnextException("%s: %s".formatted(invalid, reason(e)), e);
-    } catch (IOException e) {
-      throw new QnextException("cannot read %s: %s: %s".formatted(what, file, e.getMessage()), e);
     }
   }
 
