@@ -55,8 +55,10 @@ final class RopeFrequencies {
         maxPositions, (long) (yarnFactor(parameters, original, maxPositions) * original));
   }
 
+  /** Where a file has both, the older key counts, as in transformers. */
   private static Config parameters(Config config) {
-    return config.object(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+    Config older = config.object("rope_scaling");
+    return older.isEmpty() ? config.object("rope_parameters") : older;
   }
 
   private static String type(Config parameters) {
@@ -65,8 +67,8 @@ final class RopeFrequencies {
 
   private static double factor(Config parameters) {
     double factor = parameters.number("factor", 0);
-    if (factor < 1) {
-      throw parameters.wrong("factor", parameters.get("factor"), "a number of at least 1");
+    if (factor <= 0) {
+      throw parameters.wrong("factor", parameters.get("factor"), "a number above 0");
     }
     return factor;
   }
