@@ -23,15 +23,21 @@ class PlainConversationTest {
   @TempDir private static Path temp;
 
   private static String talking;
+  private static String endless;
 
   @BeforeAll
   static void make() {
     talking = TextFolder.make(temp.resolve("talking")).toString();
+    endless = TextFolder.makeEndless(temp.resolve("endless")).toString();
+  }
+
+  private static CliProcess chat(String... more) {
+    return chatWith(talking, more);
   }
 
   /** The model says H (72) only. */
-  private static CliProcess chat(String... more) {
-    List<String> args = new ArrayList<>(List.of("chat", "-m", talking, "--temp", "0"));
+  private static CliProcess chatWith(String model, String... more) {
+    List<String> args = new ArrayList<>(List.of("chat", "-m", model, "--temp", "0"));
     args.addAll(List.of("--logit-bias", "72=1000"));
     args.addAll(List.of(more));
     return CliProcess.start(
@@ -123,7 +129,7 @@ class PlainConversationTest {
   void theFirstInterruptStopsTheAnswerAndKeepsTheConversation()
       throws IOException, InterruptedException {
     CliProcess.assumeInterruptible();
-    try (CliProcess chat = chat()) {
+    try (CliProcess chat = chatWith(endless)) {
       chat.awaitOut(PROMPT, 1);
       chat.type("Hello\n");
       chat.awaitOut("H", 5);
