@@ -1,5 +1,6 @@
 """Our program, seen from outside: its command line and nothing else."""
 
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -7,6 +8,8 @@ import tempfile
 from safetensors.numpy import load_file
 
 PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "qnext"
+# These runs are so short that the second compiler costs more than it gives.
+ENVIRONMENT = os.environ | {"QNEXT_JAVA_OPTS": os.environ.get("QNEXT_JAVA_OPTS", "") + " -XX:TieredStopAtLevel=1"}
 
 
 class Failed(Exception):
@@ -14,7 +17,9 @@ class Failed(Exception):
 
 
 def run(command, *arguments):
-    done = subprocess.run([PROGRAM, command, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [PROGRAM, command, *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, env=ENVIRONMENT
+    )
     if done.returncode != 0:
         raise Failed(done.stderr.strip())
     return done.stdout

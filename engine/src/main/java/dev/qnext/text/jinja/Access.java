@@ -17,7 +17,6 @@ import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /** How templates look into values: attributes, items, slices, iteration, length. */
@@ -25,7 +24,7 @@ final class Access {
   private Access() {}
 
   /** {@code value.name}: a method or property if there is one, else the item of that name. */
-  static @Nullable Object attribute(Interpreter in, @Nullable Object value, String name) {
+  static @Nullable Object attribute(@Nullable Object value, String name) {
     Object found = member(value, name);
     if (found == Values.ABSENT && value instanceof Map) {
       found = Values.map(value).getOrDefault(name, Values.ABSENT);
@@ -146,13 +145,13 @@ final class Access {
   static Iterator<@Nullable Object> iterate(Interpreter in, @Nullable Object value) {
     List<@Nullable Object> items = Values.sequence(value);
     if (items != null) {
-      return in.counted(items.iterator());
+      return in.counted(items);
     } else if (value instanceof Lazy lazy) {
       return lazy.items();
     } else if (value instanceof Map) {
-      return in.counted(keys(Values.map(value)).iterator());
+      return in.counted(keys(Values.map(value)));
     } else if (value instanceof View view) {
-      return in.counted(items(view).iterator());
+      return in.counted(items(view));
     } else if (value instanceof Undefined) {
       return Collections.emptyIterator();
     } else if (value instanceof Range range) {
@@ -202,42 +201,26 @@ final class Access {
     return new Tuple(both);
   }
 
-  private static Iterator<@Nullable Object> numbers(Range range) {
-    return new Iterator<>() {
+  private static Items numbers(Range range) {
+    return new Items() {
       private long index;
 
       @Override
-      public boolean hasNext() {
-        return index < range.length();
-      }
-
-      @Override
-      public @Nullable Object next() {
-        if (!hasNext()) {
-          throw new NoSuchElementException();
-        }
-        return range.get(index++);
+      @Nullable Object draw() {
+        return index < range.length() ? (Object) range.get(index++) : Values.ABSENT;
       }
     };
   }
 
-  private static Iterator<@Nullable Object> letters(String text) {
-    return new Iterator<>() {
+  private static Items letters(String text) {
+    return new Items() {
       private int at;
 
       @Override
-      public boolean hasNext() {
-        return at < text.length();
-      }
-
-      @Override
-      public @Nullable Object next() {
-        if (!hasNext()) {
-          throw new NoSuchElementException();
-        }
+      @Nullable Object draw() {
         int from = at;
-        at += Character.charCount(text.codePointAt(at));
-        return text.substring(from, at);
+        at = from == text.length() ? from : text.offsetByCodePoints(from, 1);
+        return at == from ? Values.ABSENT : text.substring(from, at);
       }
     };
   }

@@ -143,9 +143,7 @@ final class BraceFormat {
       String key = field.substring(from, end);
       Number index = Numbers.parseWhole(key, 10);
       value =
-          item
-              ? Access.item(in, value, index == null ? key : index)
-              : Access.attribute(in, value, key);
+          item ? Access.item(in, value, index == null ? key : index) : Access.attribute(value, key);
       end += item ? 1 : 0;
     }
     return value;

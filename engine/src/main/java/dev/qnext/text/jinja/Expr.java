@@ -76,7 +76,7 @@ interface Expr {
   record Attribute(Expr of, String name) implements Expr {
     @Override
     public @Nullable Object eval(Interpreter in) {
-      return Access.attribute(in, in.eval(of), name);
+      return Access.attribute(in.eval(of), name);
     }
   }
 

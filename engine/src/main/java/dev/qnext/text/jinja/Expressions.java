@@ -10,7 +10,9 @@ import static dev.qnext.text.jinja.TemplateException.syntax;
 
 import dev.qnext.text.jinja.Lexer.Token;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -383,6 +385,7 @@ final class Expressions {
     int line = tokens.expect("(").line();
     List<Expr> positional = new ArrayList<>();
     List<String> keys = new ArrayList<>();
+    Set<String> different = new HashSet<>();
     List<Expr> values = new ArrayList<>();
     Expr rest = null;
     Expr more = null;
@@ -398,7 +401,7 @@ final class Expressions {
         valid &= more == null;
         String key = tokens.next().value().toString();
         tokens.next();
-        if (keys.contains(key)) {
+        if (!different.add(key)) {
           names.refuseLater(line, "keyword argument repeated: " + key);
         }
         keys.add(key);

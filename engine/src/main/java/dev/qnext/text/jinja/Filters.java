@@ -2,6 +2,7 @@ package dev.qnext.text.jinja;
 
 import static dev.qnext.text.jinja.TemplateException.type;
 
+import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.text.jinja.Values.Markup;
 import dev.qnext.text.jinja.Values.Undefined;
@@ -53,7 +54,7 @@ final class Filters {
         return JsonText.dumps(in, value, arguments);
       case "from_json":
         arguments.bind(name, 0);
-        return Values.adopt(Json.parse(Methods.string(value), "the text given to from_json"), 0);
+        return fromJson(Methods.string(value));
       case "length":
       case "count":
         arguments.bind(name, 0);
@@ -69,7 +70,7 @@ final class Filters {
         return real(value, arguments.bind(name, 0, "default")[0]);
       case "abs":
         arguments.bind(name, 0);
-        return absolute(in, value);
+        return absolute(value);
       case "round":
         return round(in, value, arguments.bind(name, 0, "precision", "method"));
       case "attr":
@@ -92,6 +93,16 @@ final class Filters {
           throw TemplateException.runtime("No filter named " + Repr.repr(name) + " found.");
         }
         return Sequences.call(in, name, value, arguments);
+    }
+  }
+
+  private static @Nullable Object fromJson(String text) {
+    try {
+      return Values.adopt(Json.parse(text, "the text given to from_json"), 0);
+    } catch (TemplateException e) {
+      throw e;
+    } catch (QnextException e) {
+      throw type("%s", String.valueOf(e.getMessage()));
     }
   }
 
@@ -125,7 +136,7 @@ final class Filters {
       case "trim":
         Object chars = arguments.bind(name, 0, "chars")[0];
         boolean blanks = chars == null || chars == Values.ABSENT;
-        result = Strings.strip(text, blanks ? null : Methods.string(chars), true, true);
+        result = Methods.stripped(in, text, blanks ? null : Methods.string(chars), true, true);
         break;
       case "center":
         int width = Methods.whole(arguments.bind(name, 0, "width")[0], 80);
@@ -194,7 +205,7 @@ final class Filters {
     return parsed != null ? parsed : otherwise == Values.ABSENT ? (Object) 0.0 : otherwise;
   }
 
-  private static Object absolute(Interpreter in, @Nullable Object value) {
+  private static Object absolute(@Nullable Object value) {
     Number number = Numbers.of(value);
     if (number == null) {
       throw type("bad operand type for abs(): '%s'", Values.typeName(value));

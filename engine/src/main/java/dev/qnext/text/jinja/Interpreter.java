@@ -32,7 +32,7 @@ final class Interpreter {
   private static final int MAX_MACROS = 200;
 
   /** Characters looked at per step. */
-  private static final int CHARACTERS = 64;
+  private static final int CHARACTERS = 32;
 
   private final @Nullable Clock clock;
   private long steps;
@@ -134,18 +134,17 @@ final class Interpreter {
         : value instanceof BigInteger b ? b.bitLength() / 8 : 0;
   }
 
-  /** The same items, each for one step. */
-  Iterator<@Nullable Object> counted(Iterator<@Nullable Object> items) {
-    return new Iterator<>() {
-      @Override
-      public boolean hasNext() {
-        return items.hasNext();
-      }
+  /** The items, each for one step. */
+  Iterator<@Nullable Object> counted(List<@Nullable Object> items) {
+    return counted(items.iterator());
+  }
 
+  Iterator<@Nullable Object> counted(Iterator<@Nullable Object> items) {
+    return new Items() {
       @Override
-      public @Nullable Object next() {
+      @Nullable Object draw() {
         step(1);
-        return items.next();
+        return items.hasNext() ? items.next() : Values.ABSENT;
       }
     };
   }
@@ -155,7 +154,7 @@ final class Interpreter {
   @Nullable Object eval(Expr expression) {
     enter();
     Object value = expression.eval(this);
-    depth--;
+    leave();
     return value;
   }
 
@@ -165,7 +164,7 @@ final class Interpreter {
       enter();
       line = statement.line();
       Stmt.Flow flow = statement.run(this);
-      depth--;
+      leave();
       if (flow != Stmt.Flow.ON) {
         return flow;
       }

@@ -120,10 +120,12 @@ final class Lexer {
       return source.substring(from, last);
     }
     if (sign != '+' && !print) {
-      int lineStart = source.lastIndexOf('\n', to - 1) + 1;
-      boolean ownLine = lineStart > from || from == 0 || source.charAt(from - 1) == '\n';
-      lineStart = Math.max(lineStart, from);
-      if (ownLine && last <= lineStart) {
+      int lineStart = to;
+      while (lineStart > last && source.charAt(lineStart - 1) != '\n') {
+        lineStart--;
+      }
+      boolean ownLine = last == from && (from == 0 || source.charAt(from - 1) == '\n');
+      if (lineStart > last || ownLine) {
         return source.substring(from, lineStart);
       }
     }

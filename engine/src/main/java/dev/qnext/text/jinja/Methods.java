@@ -134,7 +134,8 @@ final class Methods {
       case "lstrip":
       case "rstrip":
         String characters = optional(arguments.bind(name, 0, "chars")[0]);
-        return Strings.strip(text, characters, !name.equals("rstrip"), !name.equals("lstrip"));
+        boolean left = !name.equals("rstrip");
+        return stripped(in, text, characters, left, !name.equals("lstrip"));
       case "split":
       case "rsplit":
         @Nullable Object[] split = arguments.bind(name, 0, "sep", "maxsplit");
@@ -152,7 +153,7 @@ final class Methods {
         return Strings.lines(text, keep != Values.ABSENT && Operators.truth(keep));
       case "startswith":
       case "endswith":
-        return fits(text, name, arguments);
+        return fits(in, text, name, arguments);
       case "upper":
       case "lower":
       case "casefold":
@@ -212,6 +213,13 @@ final class Methods {
     }
   }
 
+  static String stripped(
+      Interpreter in, String text, @Nullable String characters, boolean left, boolean right) {
+    // Each character at the ends is looked for among the given ones.
+    in.step(characters == null ? 0 : (long) text.length() * characters.length() >> 12);
+    return Strings.strip(text, characters, left, right);
+  }
+
   static String cased(String text, String name) {
     return switch (name) {
       case "upper" -> Strings.upper(text);
@@ -254,7 +262,7 @@ final class Methods {
     return value instanceof Markup m ? m.text() : Strings.escapeHtml(Repr.str(value));
   }
 
-  private static boolean fits(String text, String name, Arguments arguments) {
+  private static boolean fits(Interpreter in, String text, String name, Arguments arguments) {
     @Nullable Object[] of = arguments.bind(name, 1, "prefix", "start", "end");
     int length = Strings.length(text);
     int from = place(of[1], length, 0);
@@ -262,6 +270,7 @@ final class Methods {
     if (of[0] instanceof Tuple tuple) {
       boolean any = false;
       for (Object option : tuple.items()) {
+        in.charge(option);
         any |= fits(text, name, string(option), from, to);
       }
       return any;

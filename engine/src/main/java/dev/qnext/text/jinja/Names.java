@@ -16,7 +16,7 @@ final class Names {
   /** Loops that the present place is in, at any depth. */
   int loops;
 
-  private final ArrayDeque<Macro> macros = new ArrayDeque<>();
+  private final ArrayDeque<Reads> macros = new ArrayDeque<>();
   private final List<TemplateException> refusals = new ArrayList<>();
   private final Set<String> seen = new HashSet<>();
   private final Set<String> setFirst = new HashSet<>();
@@ -25,15 +25,15 @@ final class Names {
   private boolean inLoop;
 
   /** Which of its special variables the body of a macro reads before it sets them. */
-  static final class Macro {
+  static final class Reads {
     boolean caller;
     boolean keywords;
     boolean rest;
     private String hidden = "";
   }
 
-  Macro enterMacro() {
-    Macro macro = new Macro();
+  Reads enterMacro() {
+    Reads macro = new Reads();
     macros.push(macro);
     return macro;
   }
@@ -47,7 +47,7 @@ final class Names {
       seen.add(name);
     }
     boolean special = name.equals("caller") || name.equals("kwargs") || name.equals("varargs");
-    for (Macro macro : macros) {
+    for (Reads macro : macros) {
       if (special && !macro.hidden.contains(name)) {
         macro.caller |= name.equals("caller");
         macro.keywords |= name.equals("kwargs");
@@ -72,8 +72,8 @@ final class Names {
 
   void hidden(String name) {
     if (name.equals("caller") || name.equals("kwargs") || name.equals("varargs")) {
-      for (Macro macro : macros) {
-        macro.hidden += name + " ";
+      for (Reads macro : macros) {
+        macro.hidden += macro.hidden.contains(name) ? "" : name + " ";
       }
     }
   }

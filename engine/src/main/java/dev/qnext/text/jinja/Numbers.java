@@ -87,6 +87,7 @@ final class Numbers {
   /** {@code operator} is one of + - * / // % **. */
   static Number binary(Interpreter in, String operator, Number a, Number b) {
     if (operator.equals("/")) {
+      chargeProduct(in, bits(a), bits(b));
       return divide(a, b);
     }
     if (operator.equals("**")
@@ -117,7 +118,7 @@ final class Numbers {
   }
 
   private static Number whole(Interpreter in, String operator, BigInteger a, BigInteger b) {
-    in.step(((long) a.bitLength() * b.bitLength()) >> 14);
+    chargeProduct(in, a.bitLength(), b.bitLength());
     switch (operator) {
       case "+":
         return normal(a.add(b));
@@ -129,6 +130,8 @@ final class Numbers {
         if (a.abs().bitLength() > 1 && ((double) a.bitLength() - 1) * b.doubleValue() > MAX_BITS) {
           throw TemplateException.limit("a whole number has more than " + MAX_BITS + " bits");
         }
+        long resultBits = Math.min(a.bitLength() * Math.min(b.longValue(), MAX_BITS), MAX_BITS);
+        chargeProduct(in, resultBits, resultBits);
         boolean small = a.abs().bitLength() <= 1;
         return normal(a.pow(small ? (b.testBit(0) ? 1 : b.signum() * 2) : b.intValue()));
       default:
@@ -141,6 +144,14 @@ final class Numbers {
             ? normal(below ? both[1].add(b) : both[1])
             : normal(below ? both[0].subtract(BigInteger.ONE) : both[0]);
     }
+  }
+
+  private static int bits(Number value) {
+    return value instanceof BigInteger big ? big.bitLength() : 1;
+  }
+
+  private static void chargeProduct(Interpreter in, long bits, long otherBits) {
+    in.step(bits * otherBits >> 14);
   }
 
   private static Number divide(Number a, Number b) {

@@ -50,6 +50,7 @@ final class Operators {
     }
     String text = Values.text(a);
     if (text != null) {
+      in.charge(text);
       return text.equals(Values.text(b));
     }
     List<@Nullable Object> items = Values.sequence(a);
@@ -92,8 +93,6 @@ final class Operators {
 
   /** {@code operator} is one of == != < <= > >= in, "not in". */
   static boolean compare(Interpreter in, String operator, @Nullable Object a, @Nullable Object b) {
-    in.charge(a);
-    in.charge(b);
     switch (operator) {
       case "==":
         return equal(in, a, b);
@@ -122,6 +121,7 @@ final class Operators {
     String text = Values.text(a);
     String other = Values.text(b);
     if (text != null && other != null) {
+      in.charge(text);
       return holds(operator, Strings.compare(text, other));
     }
     List<@Nullable Object> items = Values.sequence(a);

@@ -12,6 +12,7 @@ import dev.qnext.text.jinja.Lexer.Token;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -261,15 +262,15 @@ final class Parser {
 
   private Macro.Definition definition(
       int line, List<String> parameters, List<Expr> defaults, String endTag) {
-    for (int i = 0; i < parameters.size(); i++) {
-      if (parameters.subList(0, i).contains(parameters.get(i))) {
-        names.refuseLater(
-            line, "duplicate argument '" + parameters.get(i) + "' in function definition");
+    Set<String> different = new HashSet<>();
+    for (String parameter : parameters) {
+      if (!different.add(parameter)) {
+        names.refuseLater(line, "duplicate argument '" + parameter + "' in function definition");
       }
     }
     boolean soft = names.enterBlock();
     boolean inLoop = names.setInLoop(false);
-    Names.Macro reads = names.enterMacro();
+    Names.Reads reads = names.enterMacro();
     List<Stmt> body = closedBody(endTag);
     names.leaveMacro();
     names.setInLoop(inLoop);

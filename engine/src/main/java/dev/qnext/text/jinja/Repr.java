@@ -127,8 +127,9 @@ final class Repr {
   }
 
   static String number(BigInteger value) {
-    String text = value.toString();
-    if (text.length() > Numbers.MAX_DIGITS + (value.signum() < 0 ? 1 : 0)) {
+    boolean tooLong = value.bitLength() > 4 * Numbers.MAX_DIGITS;
+    String text = tooLong ? "" : value.toString();
+    if (tooLong || text.length() > Numbers.MAX_DIGITS + (value.signum() < 0 ? 1 : 0)) {
       throw TemplateException.type(
           "Exceeds the limit (%d digits) for integer string conversion", Numbers.MAX_DIGITS);
     }

@@ -12,7 +12,6 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -55,40 +54,20 @@ final class Sequences {
         return dictSort(in, value, arguments.bind(name, 0, "case_sensitive", "by", "reverse"));
       case "groupby":
         return groups(in, value, arguments.bind(name, 1, "attribute", "default", "case_sensitive"));
-      case "items":
-      case "unique":
-      case "batch":
-      case "slice":
-        return new Lazy(new Later(in, name, value, arguments));
       default:
-        return new Lazy(new Chosen(in, name, value, arguments));
+        return new Lazy(new Generator(in, name, value, arguments));
     }
   }
 
-  private static List<@Nullable Object> complete(
-      Interpreter in, String name, @Nullable Object value, Arguments arguments) {
-    switch (name) {
-      case "items":
-        arguments.bind(name, 0);
-        return items(value);
-      case "unique":
-        return unique(in, value, arguments.bind(name, 0, "case_sensitive", "attribute"));
-      case "batch":
-        return batch(in, value, arguments.bind(name, 1, "linecount", "fill_with"));
-      default:
-        return columns(in, value, arguments.bind(name, 1, "slices", "fill_with"));
-    }
-  }
-
-  /** A generator that makes all of its items when the first one is asked for. */
-  private static final class Later implements Iterator<@Nullable Object> {
+  /** The generator that a filter returns: nothing happens before its items are asked for. */
+  private static final class Generator extends Items {
     private final Interpreter in;
     private final String filter;
     private final @Nullable Object of;
     private final Arguments arguments;
     private @Nullable Iterator<@Nullable Object> items;
 
-    Later(Interpreter in, String filter, @Nullable Object of, Arguments arguments) {
+    Generator(Interpreter in, String filter, @Nullable Object of, Arguments arguments) {
       this.in = in;
       this.filter = filter;
       this.of = of;
@@ -96,62 +75,40 @@ final class Sequences {
     }
 
     @Override
-    public boolean hasNext() {
-      if (items == null) {
-        in.enter();
-        items = in.counted(in.made(complete(in, filter, of, arguments)).iterator());
-        in.leave();
-      }
-      return items.hasNext();
-    }
-
-    @Override
-    public @Nullable Object next() {
-      if (!hasNext() || items == null) {
-        throw new NoSuchElementException();
-      }
-      return items.next();
-    }
-  }
-
-  /** The generator behind map, select, reject, selectattr and rejectattr. */
-  private static final class Chosen implements Iterator<@Nullable Object> {
-    private final Interpreter in;
-    private final String filter;
-    private final @Nullable Object of;
-    private final Arguments arguments;
-    private @Nullable Iterator<@Nullable Object> items;
-    private @Nullable Object next = Values.ABSENT;
-
-    Chosen(Interpreter in, String filter, @Nullable Object of, Arguments arguments) {
-      this.in = in;
-      this.filter = filter;
-      this.of = of;
-      this.arguments = arguments;
-    }
-
-    @Override
-    public boolean hasNext() {
+    @Nullable Object draw() {
       in.enter();
       if (items == null) {
-        items = Operators.truth(of) ? Access.iterate(in, of) : Collections.emptyIterator();
+        items = start();
       }
-      while (next == Values.ABSENT && items.hasNext()) {
+      Object drawn = Values.ABSENT;
+      while (drawn == Values.ABSENT && items.hasNext()) {
         Object item = items.next();
-        next = filter.equals("map") ? mapped(item) : isChosen(item) ? item : Values.ABSENT;
+        drawn =
+            switch (filter) {
+              case "items", "unique", "batch", "slice" -> item;
+              case "map" -> mapped(item);
+              default -> isChosen(item) ? item : Values.ABSENT;
+            };
       }
       in.leave();
-      return next != Values.ABSENT;
+      return drawn;
     }
 
-    @Override
-    public @Nullable Object next() {
-      if (!hasNext()) {
-        throw new NoSuchElementException();
+    private Iterator<@Nullable Object> start() {
+      switch (filter) {
+        case "items":
+          arguments.bind(filter, 0);
+          return in.counted(items(of));
+        case "unique":
+          return in.counted(
+              unique(in, of, arguments.bind(filter, 0, "case_sensitive", "attribute")));
+        case "batch":
+          return in.counted(batch(in, of, arguments.bind(filter, 1, "linecount", "fill_with")));
+        case "slice":
+          return in.counted(columns(in, of, arguments.bind(filter, 1, "slices", "fill_with")));
+        default:
+          return Operators.truth(of) ? Access.iterate(in, of) : Collections.emptyIterator();
       }
-      Object result = next;
-      next = Values.ABSENT;
-      return result;
     }
 
     private @Nullable Object mapped(@Nullable Object item) {

@@ -6,7 +6,6 @@ import dev.qnext.text.jinja.Values.Namespace;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 
 /** A statement of the syntax tree. */
@@ -106,7 +105,7 @@ interface Stmt {
               in,
               this,
               outer,
-              test == null ? drawn : new Chosen(in, this, outer, drawn),
+              test == null ? drawn : new Chosen(in, this, test, outer, drawn),
               length,
               depth);
       boolean complete = false;
@@ -130,42 +129,33 @@ interface Stmt {
   }
 
   /** The items of a loop that fulfil its test, which is made when the next one is asked for. */
-  final class Chosen implements Iterator<@Nullable Object> {
+  final class Chosen extends Items {
     private final Interpreter in;
     private final For loop;
+    private final Expr test;
     private final Scope outer;
     private final Iterator<@Nullable Object> items;
-    private @Nullable Object next = Values.ABSENT;
 
-    Chosen(Interpreter in, For loop, Scope outer, Iterator<@Nullable Object> items) {
+    Chosen(Interpreter in, For loop, Expr test, Scope outer, Iterator<@Nullable Object> items) {
       this.in = in;
       this.loop = loop;
+      this.test = test;
       this.outer = outer;
       this.items = items;
     }
 
     @Override
-    public boolean hasNext() {
-      Scope before = in.inScope(outer);
-      while (next == Values.ABSENT && items.hasNext()) {
+    @Nullable Object draw() {
+      Scope before = in.scope();
+      Object drawn = Values.ABSENT;
+      while (drawn == Values.ABSENT && items.hasNext()) {
         Object item = items.next();
         in.inScope(new Scope(outer));
         loop.target().assign(in, item);
-        boolean chosen = loop.test() == null || Operators.truth(in.eval(loop.test()));
-        next = chosen ? item : Values.ABSENT;
+        drawn = Operators.truth(in.eval(test)) ? item : Values.ABSENT;
       }
       in.inScope(before);
-      return next != Values.ABSENT;
-    }
-
-    @Override
-    public @Nullable Object next() {
-      if (!hasNext()) {
-        throw new NoSuchElementException();
-      }
-      Object result = next;
-      next = Values.ABSENT;
-      return result;
+      return drawn;
     }
   }
 
