@@ -53,9 +53,13 @@ second place, meal or elder (by the word lists of the grammar). Samples, not sel
 
 ## Limits
 
-- It continues patterns of {plots} plots; many stories in a row will feel alike. It cannot follow wishes beyond the
-  hero, a friend, a name and a plot.
-- A hero with a rare name, or one it never met in training, can be mixed up with another.
+- It continues patterns of {plots} plots; many stories in a row will feel alike. A wish for the hero, its name or its
+  character is mostly kept; a wish for a second animal or for a plot is often ignored.
+- A hero that it did not meet in training, or met rarely, is replaced by another one (see the table).
+- Names hold through a story. Places and meals sometimes change on the way, hero and friend sometimes get the same name,
+  and now and then a pronoun is wrong (see "contradiction" in the table).
+- Questions are understood in the wordings of the grammar; an answer can name somebody else (see the table; right answers in
+  other words count as wrong there).
 - After about {length} tokens of conversation it is beyond what it was trained on.
 - Sums above 20, facts, code, translation, other languages: it cannot do them, and sometimes it does not notice.
 

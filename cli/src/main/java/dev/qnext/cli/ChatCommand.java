@@ -2,7 +2,6 @@ package dev.qnext.cli;
 
 import dev.qnext.Conversation;
 import dev.qnext.Engine;
-import dev.qnext.QnextException;
 import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
 import dev.qnext.text.ChatTemplate;
@@ -50,10 +49,7 @@ final class ChatCommand implements Callable<Integer> {
       conversation.system(Input.textOrFile(system));
     }
     boolean talk = prompt == null && Terminal.input() && Terminal.output();
-    String question = talk ? "" : Input.prompt(prompt);
-    if (!talk && question.isBlank()) {
-      throw new QnextException("there is no prompt; give it as an argument or on standard input");
-    }
+    String question = talk ? "" : Input.requiredPrompt(prompt, "prompt");
     try (Engine engine = model.open(folder)) {
       Session session = engine.newSession(engine.model().contextLimit());
       Answer answer = new Answer(engine, session, tokenizer, conversation, sampling);

@@ -2,7 +2,6 @@ package dev.qnext.cli;
 
 import dev.qnext.Engine;
 import dev.qnext.Generation;
-import dev.qnext.QnextException;
 import dev.qnext.generate.Request;
 import dev.qnext.generate.Session;
 import dev.qnext.json.Json;
@@ -54,7 +53,11 @@ final class CompleteCommand implements Callable<Integer> {
     Path folder = model.path();
     boolean text = ids == null || !printIds && ModelOptions.hasTokenizer(folder);
     Tokenizer tokenizer = text || !sampling.stop().isEmpty() ? Tokenizer.load(folder) : null;
-    int[] given = ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+    int[] given =
+        ids != null
+            ? Ids.of(ids)
+            : java.util.Objects.requireNonNull(tokenizer)
+                .encode(Input.requiredPrompt(prompt, "text to continue"));
     try (Engine engine = model.open(folder)) {
       Request request = sampling.request(given, engine.checkpoint(), MAX_TOKENS);
       TextStream stream = tokenizer == null ? null : new TextStream(tokenizer, sampling.stop());
@@ -86,14 +89,5 @@ final class CompleteCommand implements Callable<Integer> {
       reply.printStatistics(generation.result(), request);
       return 0;
     }
-  }
-
-  private int[] encode(Tokenizer tokenizer) {
-    String text = Input.prompt(prompt);
-    if (text.isEmpty()) {
-      throw new QnextException(
-          "there is no text to continue; give it as an argument or on standard input");
-    }
-    return tokenizer.encode(text);
   }
 }

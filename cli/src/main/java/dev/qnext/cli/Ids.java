@@ -1,6 +1,5 @@
 package dev.qnext.cli;
 
-import dev.qnext.QnextException;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,7 +16,7 @@ final class Ids {
       try {
         ids.add(Integer.parseInt(word));
       } catch (NumberFormatException e) {
-        throw new QnextException(
+        throw new UsageException(
             "\"%s\" is not a token id; give whole numbers, such as 12,7,99".formatted(word), e);
       }
     }

@@ -34,6 +34,20 @@ final class Input {
     return piped.stripTrailing() + "\n\n" + given;
   }
 
+  /**
+   * The prompt that must be there.
+   *
+   * @param purpose what is missing otherwise, such as "prompt"
+   */
+  static String requiredPrompt(@Nullable String argument, String purpose) {
+    String prompt = prompt(argument);
+    if (prompt.isBlank()) {
+      throw new UsageException(
+          "there is no %s; give it as an argument or on standard input".formatted(purpose), null);
+    }
+    return prompt;
+  }
+
   static String standardInput() {
     try {
       return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);

@@ -56,6 +56,6 @@ public final class Main {
     } else {
       System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
     }
-    return CommandLine.ExitCode.SOFTWARE;
+    return e instanceof UsageException ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
   }
 }

@@ -11,10 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.Spec;
 
 /**
  * How tokens are drawn and when a reply ends; what is not given comes from the model's
@@ -89,10 +86,6 @@ final class SamplingOptions {
   @Option(names = "--ignore-eos", description = "Go on where the model would end.")
   private boolean ignoreEos;
 
-  @Spec(Spec.Target.MIXEE)
-  @SuppressWarnings("NullAway.Init") // picocli
-  private CommandSpec spec;
-
   private final long freshSeed = ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE);
 
   List<String> stop() {
@@ -109,7 +102,7 @@ final class SamplingOptions {
     try {
       request(new int[0], Config.empty(Path.of("")), new int[0], 0);
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+      throw new UsageException(String.valueOf(e.getMessage()), e);
     }
   }
 

@@ -54,7 +54,11 @@ final class ScoreCommand implements Callable<Integer> {
     Path folder = model.path();
     Tokenizer tokenizer =
         ids == null || ModelOptions.hasTokenizer(folder) ? Tokenizer.load(folder) : null;
-    int[] scored = ids != null ? Ids.of(ids) : encode(java.util.Objects.requireNonNull(tokenizer));
+    int[] scored =
+        ids != null
+            ? Ids.of(ids)
+            : java.util.Objects.requireNonNull(tokenizer)
+                .encode(Input.requiredPrompt(text, "text to score"));
     try (Engine engine = model.open(folder)) {
       int vocabulary = engine.model().vocabularySize();
       float[] all = logits == null ? new float[0] : room(scored.length, vocabulary);
@@ -83,15 +87,6 @@ final class ScoreCommand implements Callable<Integer> {
           "the logits of %,d tokens are too many for one file; score fewer".formatted(tokens));
     }
     return new float[tokens * vocabulary];
-  }
-
-  private int[] encode(Tokenizer tokenizer) {
-    String given = Input.prompt(text);
-    if (given.isEmpty()) {
-      throw new QnextException(
-          "there is no text to score; give it as an argument or on standard input");
-    }
-    return tokenizer.encode(given);
   }
 
   private void print(int[] scored, double[] scores, @Nullable Tokenizer tokenizer) {

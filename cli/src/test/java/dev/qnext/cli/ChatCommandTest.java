@@ -86,10 +86,10 @@ class ChatCommandTest {
   @Test
   void noPrompt() {
     String sentence = "there is no prompt; give it as an argument or on standard input";
-    run(chat()).failed(1, sentence);
-    run(chat("-")).failed(1, sentence);
-    run(chat(" ")).failed(1, sentence);
-    runWith(" \n\n", chat()).failed(1, sentence);
+    run(chat()).failed(2, sentence);
+    run(chat("-")).failed(2, sentence);
+    run(chat(" ")).failed(2, sentence);
+    runWith(" \n\n", chat()).failed(2, sentence);
   }
 
   @Test

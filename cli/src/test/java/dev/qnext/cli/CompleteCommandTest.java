@@ -70,11 +70,11 @@ class CompleteCommandTest {
   void idsThatAreNone() {
     String model = folder("tiny/hf");
     run(greedy(model, "5", "--ids", "11,x"))
-        .failed(1, "\"x\" is not a token id; give whole numbers, such as 12,7,99");
+        .failed(2, "\"x\" is not a token id; give whole numbers, such as 12,7,99");
     run(greedy(model, "5", "--ids", "1.5"))
-        .failed(1, "\"1.5\" is not a token id; give whole numbers, such as 12,7,99");
+        .failed(2, "\"1.5\" is not a token id; give whole numbers, such as 12,7,99");
     runWith("9999999999", greedy(model, "5", "--ids"))
-        .failed(1, "\"9999999999\" is not a token id; give whole numbers, such as 12,7,99");
+        .failed(2, "\"9999999999\" is not a token id; give whole numbers, such as 12,7,99");
     run(greedy(model, "5", "--ids", "512"))
         .failed(1, "token id 512 is outside the model's vocabulary of 512");
     run(greedy(model, "5", "--ids", "-5"))
@@ -236,9 +236,9 @@ class CompleteCommandTest {
   @Test
   void noPrompt() {
     String sentence = "there is no text to continue; give it as an argument or on standard input";
-    run(greedy(talking, "6")).failed(1, sentence);
-    runWith("\n", greedy(talking, "6", "-")).failed(1, sentence);
-    run(greedy(talking, "6", "")).failed(1, sentence);
+    run(greedy(talking, "6")).failed(2, sentence);
+    runWith("\n", greedy(talking, "6", "-")).failed(2, sentence);
+    run(greedy(talking, "6", "")).failed(2, sentence);
   }
 
   @Test

@@ -103,7 +103,7 @@ class ScoreCommandTest {
     List<String> pieces = outcome.out().lines().map(l -> l.split("\t", -1)[3]).toList();
     assertThat(pieces).containsExactly("\"T\"", "\"he\"");
     runWith("", "score", "-m", talking)
-        .failed(1, "there is no text to score; give it as an argument or on standard input");
+        .failed(2, "there is no text to score; give it as an argument or on standard input");
   }
 
   @Test
