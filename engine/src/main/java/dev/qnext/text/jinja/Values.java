@@ -107,6 +107,19 @@ final class Values {
       this.canonical = canonical;
     }
 
+    /** Equal to nothing but the same object; its own equality could take very long. */
+    private record Same(Object value) {
+      @Override
+      public boolean equals(@Nullable Object other) {
+        return other instanceof Same same && same.value == value;
+      }
+
+      @Override
+      public int hashCode() {
+        return System.identityHashCode(value);
+      }
+    }
+
     /** A string stays itself. */
     static Object of(Interpreter in, @Nullable Object value) {
       if (value instanceof String) {
@@ -139,6 +152,8 @@ final class Values {
         result = items;
       } else if (value instanceof List || value instanceof Map) {
         throw TemplateException.type("unhashable type: '%s'", typeName(value));
+      } else if (value instanceof Function || value instanceof View || value instanceof Lazy) {
+        result = new Same(value);
       }
       in.leave();
       return result;
