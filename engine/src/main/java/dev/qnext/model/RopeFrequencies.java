@@ -89,8 +89,8 @@ final class RopeFrequencies {
       Config parameters, int dim, double theta, float[] periods, int maxPositions) {
     int original = parameters.size("original_max_position_embeddings", maxPositions);
     double factor = yarnFactor(parameters, original, maxPositions);
-    double low = turns(parameters.number("beta_fast", 32), dim, theta, original);
-    double high = turns(parameters.number("beta_slow", 1), dim, theta, original);
+    double low = turns(orIfZero(parameters.number("beta_fast", 0), 32), dim, theta, original);
+    double high = turns(orIfZero(parameters.number("beta_slow", 0), 1), dim, theta, original);
     if (parameters.flag("truncate", true)) {
       low = Math.floor(low);
       high = Math.ceil(high);
@@ -109,6 +109,10 @@ final class RopeFrequencies {
       frequencies[i] = slow[i] * (1 - extrapolated) + fast[i] * extrapolated;
     }
     return new Rope(dim, frequencies, (float) attentionFactor(parameters, factor));
+  }
+
+  private static double orIfZero(double number, double missing) {
+    return number == 0 ? missing : number;
   }
 
   /** The dimension whose frequency makes so many turns over the original context. */

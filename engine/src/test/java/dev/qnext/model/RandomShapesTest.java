@@ -2,7 +2,9 @@ package dev.qnext.model;
 
 import static dev.qnext.fixtures.Comparison.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.qnext.QnextException;
 import dev.qnext.backend.Pass;
 import dev.qnext.backend.Rows;
 import dev.qnext.backend.Sampling;
@@ -12,11 +14,18 @@ import dev.qnext.backend.reference.ReferenceBackend;
 import dev.qnext.checkpoint.Safetensors;
 import dev.qnext.checkpoint.StoredTensor;
 import dev.qnext.fixtures.Golden;
+import dev.qnext.fixtures.RawTensor;
+import dev.qnext.fixtures.TensorFile;
 import dev.qnext.json.Json;
+import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -113,6 +122,20 @@ class RandomShapesTest {
         mtpState.accept(1);
       }
     }
+  }
+
+  @Test
+  void globalScaleIsRefusedRatherThanIgnored(@TempDir Path folder) throws IOException {
+    Path source = Golden.path("random/mlx-nvfp4");
+    Files.copy(source.resolve("config.json"), folder.resolve("config.json"));
+    Map<String, RawTensor> tensors = TensorFile.read(source.resolve("model.safetensors"));
+    String module = "model.layers.0.mlp.switch_mlp.up_proj";
+    tensors.put(module + ".global_scale", RawTensor.f32(new float[] {1, 2, 3}, 3));
+    TensorFile.write(folder.resolve("model.safetensors"), tensors);
+    assertThatThrownBy(() -> new ModelRun(new ReferenceBackend(), folder))
+        .isInstanceOf(QnextException.class)
+        .hasMessageContaining(module)
+        .hasMessageContaining("global scale");
   }
 
   private static ModelRun run(String name) {
