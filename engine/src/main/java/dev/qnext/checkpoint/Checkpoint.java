@@ -244,6 +244,11 @@ public final class Checkpoint implements AutoCloseable {
         throw new QnextException(
             "%s in %s has a bias, which is not supported".formatted(path, weight.file()));
       }
+      if (tensors.containsKey(path + ".global_scale")) {
+        throw new QnextException(
+            "%s in %s has a global scale, which is not supported; quantize to nvfp4 without it"
+                .formatted(path, weight.file()));
+      }
       StoredTensor scales = tensors.get(path + ".scales");
       Format of = quantization.format(path, spec.columns(), weight, scales);
       if (of == null) {

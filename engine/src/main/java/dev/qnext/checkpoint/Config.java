@@ -48,6 +48,10 @@ public final class Config {
     return values.get(key);
   }
 
+  public boolean isEmpty() {
+    return values.isEmpty();
+  }
+
   public boolean has(String key) {
     return values.get(key) != null;
   }

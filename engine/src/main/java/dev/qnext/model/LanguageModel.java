@@ -12,13 +12,18 @@ import dev.qnext.checkpoint.Checkpoint;
 public interface LanguageModel extends AutoCloseable {
   /** Binds the architecture that config.json names. */
   static LanguageModel load(Checkpoint checkpoint, Backend backend) {
+    requireSupported(checkpoint);
+    return Qwen3Next.load(checkpoint, backend);
+  }
+
+  /** Refuses an architecture that this project does not have. */
+  static void requireSupported(Checkpoint checkpoint) {
     String type = checkpoint.config().text("model_type", "");
     if (!type.equals("qwen3_next")) {
       throw new QnextException(
           "%s is of the type \"%s\", which is not supported; supported: qwen3_next"
               .formatted(checkpoint.folder(), type));
     }
-    return Qwen3Next.load(checkpoint, backend);
   }
 
   Backend backend();

@@ -51,7 +51,7 @@ public final class Mtp implements AutoCloseable {
     return new Mtp(qwen, qwen.backend().bind(checkpoint, layout(qwen.args())));
   }
 
-  private static Layout layout(Qwen3Next.Args a) {
+  static Layout layout(Qwen3Next.Args a) {
     List<WeightSpec> layout = new ArrayList<>();
     layout.add(WeightSpec.norm("mtp.pre_fc_norm_embedding", a.hiddenSize()));
     layout.add(WeightSpec.norm("mtp.pre_fc_norm_hidden", a.hiddenSize()));

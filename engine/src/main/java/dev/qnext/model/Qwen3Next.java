@@ -38,7 +38,7 @@ public final class Qwen3Next implements LanguageModel {
 
   // ------------------------------------------------------------------------------------- arguments
 
-  /** What config.json says, by its keys. */
+  /** What config.json says, by its keys; what it may leave out is transformers' default. */
   record Args(
       int vocabSize,
       int hiddenSize,
@@ -69,18 +69,17 @@ public final class Qwen3Next implements LanguageModel {
     static Args of(Config c) {
       int hidden = c.size("hidden_size");
       int layers = c.size("num_hidden_layers");
-      int heads = c.size("num_attention_heads");
-      int kvHeads = c.size("num_key_value_heads", heads);
-      int headDim = c.size("head_dim", Math.max(1, hidden / heads));
+      int heads = c.size("num_attention_heads", 16);
+      int kvHeads = c.size("num_key_value_heads", 2);
+      int headDim = c.size("head_dim", 256);
       int maxPositions = c.size("max_position_embeddings", 32_768);
-      int keyHeads = c.size("linear_num_key_heads");
-      int valueHeads = c.size("linear_num_value_heads");
-      int keyDim = c.size("linear_key_head_dim");
-      int valueDim = c.size("linear_value_head_dim");
+      int keyHeads = c.size("linear_num_key_heads", 16);
+      int valueHeads = c.size("linear_num_value_heads", 32);
+      int keyDim = c.size("linear_key_head_dim", 128);
+      int valueDim = c.size("linear_value_head_dim", 128);
       int kernel = c.size("linear_conv_kernel_dim", 4);
-      int experts =
-          c.has("num_experts") && c.number("num_experts", 0) == 0 ? 0 : c.size("num_experts");
-      int chosen = experts == 0 ? 0 : c.size("num_experts_per_tok");
+      int experts = c.number("num_experts", 512) == 0 ? 0 : c.size("num_experts", 512);
+      int chosen = experts == 0 ? 0 : c.size("num_experts_per_tok", 10);
       if (heads % kvHeads != 0) {
         throw c.wrong(
             "num_key_value_heads",
@@ -122,8 +121,8 @@ public final class Qwen3Next implements LanguageModel {
           c.size("intermediate_size", 5632),
           experts,
           chosen,
-          c.size("moe_intermediate_size"),
-          c.size("shared_expert_intermediate_size"),
+          c.size("moe_intermediate_size", 512),
+          c.size("shared_expert_intermediate_size", 512),
           c.flag("norm_topk_prob", true),
           (float) c.number("rms_norm_eps", 1e-6),
           c.flag("tie_word_embeddings", false),
@@ -420,7 +419,7 @@ public final class Qwen3Next implements LanguageModel {
     return new Qwen3Next(args, backend, backend.bind(checkpoint, layout(args)));
   }
 
-  private static Layout layout(Args a) {
+  static Layout layout(Args a) {
     List<WeightSpec> layout = new ArrayList<>();
     layout.add(WeightSpec.matrix(EMBED_TOKENS, a.vocabSize, a.hiddenSize));
     for (int i = 0; i < a.numHiddenLayers; i++) {

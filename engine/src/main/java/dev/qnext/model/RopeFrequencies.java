@@ -55,8 +55,10 @@ final class RopeFrequencies {
         maxPositions, (long) (yarnFactor(parameters, original, maxPositions) * original));
   }
 
+  /** Where a file has both, the older key counts, as in transformers. */
   private static Config parameters(Config config) {
-    return config.object(config.has("rope_parameters") ? "rope_parameters" : "rope_scaling");
+    Config older = config.object("rope_scaling");
+    return older.isEmpty() ? config.object("rope_parameters") : older;
   }
 
   private static String type(Config parameters) {
@@ -65,8 +67,8 @@ final class RopeFrequencies {
 
   private static double factor(Config parameters) {
     double factor = parameters.number("factor", 0);
-    if (factor < 1) {
-      throw parameters.wrong("factor", parameters.get("factor"), "a number of at least 1");
+    if (factor <= 0) {
+      throw parameters.wrong("factor", parameters.get("factor"), "a number above 0");
     }
     return factor;
   }
@@ -87,8 +89,8 @@ final class RopeFrequencies {
       Config parameters, int dim, double theta, float[] periods, int maxPositions) {
     int original = parameters.size("original_max_position_embeddings", maxPositions);
     double factor = yarnFactor(parameters, original, maxPositions);
-    double low = turns(parameters.number("beta_fast", 32), dim, theta, original);
-    double high = turns(parameters.number("beta_slow", 1), dim, theta, original);
+    double low = turns(orIfZero(parameters.number("beta_fast", 0), 32), dim, theta, original);
+    double high = turns(orIfZero(parameters.number("beta_slow", 0), 1), dim, theta, original);
     if (parameters.flag("truncate", true)) {
       low = Math.floor(low);
       high = Math.ceil(high);
@@ -107,6 +109,10 @@ final class RopeFrequencies {
       frequencies[i] = slow[i] * (1 - extrapolated) + fast[i] * extrapolated;
     }
     return new Rope(dim, frequencies, (float) attentionFactor(parameters, factor));
+  }
+
+  private static double orIfZero(double number, double missing) {
+    return number == 0 ? missing : number;
   }
 
   /** The dimension whose frequency makes so many turns over the original context. */

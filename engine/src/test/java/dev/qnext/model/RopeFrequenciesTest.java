@@ -76,6 +76,39 @@ class RopeFrequenciesTest {
   }
 
   @Test
+  void olderKeyCountsWhereAFileHasBoth() {
+    Map<String, Object> linear = Map.of("type", "linear", "factor", 2L);
+    Map<String, Object> newer = Map.of("rope_type", "default", "rope_theta", 500L);
+    Rope both = rope(Map.of("rope_scaling", linear, "rope_parameters", newer));
+    Comparison.assertIdentical(
+        "rope_scaling",
+        both.inverseFrequency(),
+        rope(Map.of("rope_scaling", linear)).inverseFrequency());
+    Rope empty = rope(Map.of("rope_scaling", Map.of(), "rope_parameters", newer));
+    Comparison.assertIdentical(
+        "rope_parameters",
+        empty.inverseFrequency(),
+        rope(Map.of("rope_parameters", newer)).inverseFrequency());
+  }
+
+  @Test
+  void zeroBetasAreTheDefaults() {
+    Map<String, Object> yarn =
+        Map.of("type", "yarn", "factor", 4L, "original_max_position_embeddings", 64L);
+    Map<String, Object> zero = new HashMap<>(yarn);
+    zero.put("beta_fast", 0L);
+    zero.put("beta_slow", 0L);
+    Comparison.assertIdentical(
+        "betas",
+        rope(Map.of("rope_scaling", zero)).inverseFrequency(),
+        rope(Map.of("rope_scaling", yarn)).inverseFrequency());
+  }
+
+  private static Rope rope(Map<String, Object> config) {
+    return RopeFrequencies.of(Config.of(FILE, config), 64, 4096);
+  }
+
+  @Test
   void contextLimitIsWhatYarnStretchesTo() {
     assertThat(limit(Map.of())).isEqualTo(1000);
     assertThat(

@@ -1,0 +1,61 @@
+package dev.qnext.cli;
+
+import dev.qnext.QnextException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine;
+
+/**
+ * The process: arguments in, exit code out. 0 done, 1 failed at run time, 2 wrong usage, 130
+ * interrupted; a closed pipe ends it quietly.
+ */
+public final class Main {
+  private Main() {}
+
+  public static void main(String[] args) {
+    // Messages are English in UTF-8 whatever the locale says, and so are their numbers.
+    System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    Locale.setDefault(Locale.ROOT);
+    System.exit(run(args));
+  }
+
+  static int run(String[] args) {
+    boolean debug = List.of(args).contains("--debug");
+    try {
+      return new CommandLine(new Qnext())
+          .setCaseInsensitiveEnumValuesAllowed(true)
+          .setUsageHelpAutoWidth(true)
+          // @FILE is a value of --system here, and a prompt may begin with @.
+          .setExpandAtFiles(false)
+          .setParameterExceptionHandler((e, given) -> usage(e))
+          .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug))
+          .execute(args);
+    } catch (Error e) {
+      return failed(e, debug);
+    }
+  }
+
+  private static int usage(CommandLine.ParameterException e) {
+    CommandLine command = e.getCommandLine();
+    System.err.println("qnext: " + e.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(e, command.getErr());
+    System.err.printf("Try '%s --help'.%n", command.getCommandSpec().qualifiedName());
+    return CommandLine.ExitCode.USAGE;
+  }
+
+  private static int failed(Throwable e, boolean debug) {
+    if (e instanceof Output.ClosedPipeException) {
+      return CommandLine.ExitCode.OK;
+    }
+    if (debug) {
+      e.printStackTrace();
+    } else if (e instanceof QnextException) {
+      System.err.println("qnext: " + e.getMessage());
+    } else {
+      System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
+    }
+    return e instanceof UsageException ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+  }
+}

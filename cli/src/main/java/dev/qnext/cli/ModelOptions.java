@@ -1,0 +1,52 @@
+package dev.qnext.cli;
+
+import dev.qnext.Engine;
+import dev.qnext.QnextException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which model, and what computes it. */
+final class ModelOptions {
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "DIR",
+      description = "Model folder. Default: $QNEXT_MODEL, else the bundled demonstration.")
+  private @Nullable String model;
+
+  @Option(
+      names = "--backend",
+      paramLabel = "NAME",
+      description = "What computes. Default: the best that works here.")
+  private @Nullable String backend;
+
+  /** The chosen folder or file; says on standard error when nothing was chosen. */
+  Path path() {
+    String chosen = model != null ? model : System.getenv("QNEXT_MODEL");
+    if (chosen != null && !chosen.isEmpty()) {
+      Path path = Path.of(chosen);
+      if (!Files.exists(path)) {
+        throw new QnextException("there is no model folder %s".formatted(path));
+      }
+      return path;
+    }
+    String home = System.getProperty("qnext.home", ".");
+    Path demo = Path.of(home, "models", "demo");
+    if (!Files.isDirectory(demo)) {
+      throw new QnextException("no model was chosen; --model DIR names one");
+    }
+    System.err.println(
+        "qnext: no model chosen, so the bundled demonstration answers; --model DIR picks another");
+    return demo;
+  }
+
+  static boolean hasTokenizer(Path folder) {
+    return Files.exists(folder.resolve("tokenizer.json"));
+  }
+
+  /** Loads the model of {@link #path}, on the chosen backend. */
+  Engine open(Path folder) {
+    return Engine.open(folder, backend);
+  }
+}

@@ -1,0 +1,27 @@
+package dev.qnext.cli;
+
+import java.io.Console;
+
+/**
+ * Which of the standard streams is a terminal. The launcher asks the shell and passes the answer,
+ * which costs nothing.
+ */
+final class Terminal {
+  private static final String STREAMS = System.getProperty("qnext.terminals", unknown());
+
+  private Terminal() {}
+
+  static boolean input() {
+    return STREAMS.contains("0");
+  }
+
+  static boolean output() {
+    return STREAMS.contains("1");
+  }
+
+  /** Started without the launcher: the JDK tells only whether both ends are terminals. */
+  private static String unknown() {
+    Console console = System.console();
+    return console != null && console.isTerminal() ? "012" : "";
+  }
+}

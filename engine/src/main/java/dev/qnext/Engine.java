@@ -1,0 +1,228 @@
+package dev.qnext;
+
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.BackendProvider;
+import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.generate.Generator;
+import dev.qnext.generate.Request;
+import dev.qnext.generate.Session;
+import dev.qnext.model.LanguageModel;
+import dev.qnext.text.TextStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A loaded model, ready to generate. One platform thread owns the backend from the first call to
+ * the last free, because MLX's streams belong to the thread that made them; a second engine shares
+ * that thread. Callers may be on any other thread.
+ */
+public final class Engine implements AutoCloseable {
+  private static final long STACK_BYTES = 64L << 20;
+  private static final ExecutorService THREAD =
+      Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(null, task, "qnext-engine", STACK_BYTES);
+        thread.setDaemon(true);
+        return thread;
+      });
+
+  private final Checkpoint checkpoint;
+  private final Backend backend;
+  private final LanguageModel model;
+
+  /** Touched on the engine's thread only. */
+  private final Set<Session> sessions = new HashSet<>();
+
+  private final Set<Generation> running = new HashSet<>();
+  private boolean closed;
+
+  private Engine(Checkpoint checkpoint, Backend backend, LanguageModel model) {
+    this.checkpoint = checkpoint;
+    this.backend = backend;
+    this.model = model;
+  }
+
+  /**
+   * Opens a model folder.
+   *
+   * @param backendName null takes the best that works here
+   */
+  public static Engine open(Path folder, @Nullable String backendName) {
+    return openOn(folder, () -> openBackend(backendName));
+  }
+
+  static Engine openOn(Path folder, Supplier<Backend> backends) {
+    return onThread(() -> {
+      Checkpoint checkpoint = Checkpoint.open(folder);
+      Backend backend = null;
+      try {
+        backend = backends.get();
+        return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
+      } catch (Throwable e) {
+        if (backend != null) {
+          backend.close();
+        }
+        checkpoint.close();
+        throw e;
+      }
+    });
+  }
+
+  /** Names of all backends that were found, the best first. */
+  public static List<String> backends() {
+    return providers().stream().map(BackendProvider::name).toList();
+  }
+
+  private static List<BackendProvider> providers() {
+    List<BackendProvider> providers = new ArrayList<>();
+    ServiceLoader.load(BackendProvider.class, Engine.class.getClassLoader())
+        .forEach(providers::add);
+    providers.sort(Comparator.comparingInt(BackendProvider::rank).reversed());
+    return providers;
+  }
+
+  private static Backend openBackend(@Nullable String name) {
+    QnextException failure = new QnextException("no backend was found; the installation is broken");
+    for (BackendProvider provider : providers()) {
+      if (name == null || name.equals(provider.name())) {
+        try {
+          return provider.open();
+        } catch (QnextException e) {
+          failure = e;
+          if (name != null) {
+            throw e;
+          }
+        }
+      }
+    }
+    if (name != null) {
+      throw new QnextException(
+          "there is no backend \"%s\"; valid backends are: %s"
+              .formatted(name, String.join(", ", backends())));
+    }
+    throw failure;
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  public String backendName() {
+    return backend.name();
+  }
+
+  public LanguageModel model() {
+    return model;
+  }
+
+  /** A new timeline with room for so many tokens. */
+  public Session newSession(long capacity) {
+    return call(model -> {
+      Session session = new Session(model, capacity);
+      sessions.add(session);
+      return session;
+    });
+  }
+
+  /** Forgets a timeline and frees its memory. */
+  public void close(Session session) {
+    call(model -> {
+      if (sessions.remove(session)) {
+        session.close();
+      }
+      return true;
+    });
+  }
+
+  /**
+   * Starts to generate and returns at once. Whoever reads it must not ask the engine for anything
+   * else before its end: the engine's thread waits for the reader.
+   *
+   * @param text turns tokens into text and ends at stop strings; null where only ids count
+   */
+  public synchronized Generation generate(
+      Session session, Request request, @Nullable TextStream text) {
+    Generation generation = new Generation(text);
+    Future<?> unused =
+        submit(() -> {
+          generation.run(new Generator(model), session, request);
+          return ended(generation);
+        });
+    running.add(generation);
+    return generation;
+  }
+
+  private synchronized boolean ended(Generation generation) {
+    return running.remove(generation);
+  }
+
+  /** Work for the model on its own thread. */
+  @FunctionalInterface
+  public interface Work<T> {
+    T on(LanguageModel model);
+  }
+
+  /** Runs work on the engine's thread and waits for it. */
+  public <T> T call(Work<T> work) {
+    return await(submit(() -> work.on(model)));
+  }
+
+  private synchronized <T> Future<T> submit(Callable<T> work) {
+    if (closed) {
+      throw new IllegalStateException("the engine is closed");
+    }
+    return THREAD.submit(work);
+  }
+
+  private static <T> T onThread(Callable<T> work) {
+    return await(THREAD.submit(work));
+  }
+
+  private static <T> T await(Future<T> work) {
+    try {
+      return work.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      if (e.getCause() instanceof Error cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new QnextException("interrupted", e);
+    }
+  }
+
+  /** Ends what is being generated, and frees all sessions and the model. */
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      running.forEach(Generation::cancel);
+    }
+    onThread(() -> {
+      try (checkpoint;
+          backend;
+          model) {
+        sessions.forEach(Session::close);
+      }
+      return true;
+    });
+  }
+}

@@ -1,0 +1,102 @@
+package dev.qnext.text;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+
+import dev.qnext.fixtures.Golden;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The encoder's heap against the definition, written as a loop over all pairs. */
+class BytePairEncoderTest {
+  private static final String LETTERS = "  \n\t'aabcdeeeinorstTHE019.-=<éöж中文한🙂👍";
+
+  static List<TokenizerFile> files() {
+    return List.of(
+        TokenizerFile.read(Golden.path("tokenizer/small_tokenizer.json")),
+        TokenizerFile.read(Golden.path("tokenizer/small_tokenizer_old_format.json")),
+        TokenizerFile.read(TokenizerRealVocabulary.file()));
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void mergesAsTheDefinitionSays(TokenizerFile file) {
+    BytePairModel model = file.bytePairs();
+    Random random = new Random(21);
+    for (int round = 0; round < 5_000; round++) {
+      String piece = randomPiece(random, 1 + random.nextInt(round % 50 == 0 ? 400 : 30));
+      BytePairEncoder encoder = new BytePairEncoder(model);
+      encoder.piece(piece, 0, piece.length());
+      assertThat(encoder.ids()).as(piece).isEqualTo(byDefinition(model, piece));
+    }
+  }
+
+  @Test
+  void gives100PiecesInARowTheSameIdsAsEachAlone() {
+    BytePairModel model = files().getFirst().bytePairs();
+    Random random = new Random(22);
+    BytePairEncoder together = new BytePairEncoder(model);
+    List<Integer> alone = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      // A piece does not cut a surrogate pair.
+      String text = randomPiece(random, 200).replaceAll("[🙂👍]", "x").repeat(2);
+      together.piece(text, 10, 10 + i);
+      String piece = text.substring(10, 10 + i);
+      for (int id : byDefinition(model, piece)) {
+        alone.add(id);
+      }
+      together.id(-i);
+      alone.add(-i);
+    }
+    assertThat(together.ids()).containsExactly(alone.stream().mapToInt(id -> id).toArray());
+  }
+
+  /** A million equal letters are one piece: the loop of the definition would take days. */
+  @Test
+  void encodesALongPieceInReasonableTime() {
+    Tokenizer tokenizer = Tokenizer.load(TokenizerRealVocabulary.file());
+    for (String letter : List.of("a", " ", "=", "\n", "中")) {
+      String text = letter.repeat(1 << 20);
+      int[] ids = assertTimeoutPreemptively(Duration.ofSeconds(60), () -> tokenizer.encode(text));
+      assertThat(tokenizer.decode(ids)).isEqualTo(text);
+    }
+  }
+
+  private static String randomPiece(Random random, int length) {
+    StringBuilder piece = new StringBuilder();
+    int[] letters = LETTERS.codePoints().toArray();
+    while (piece.length() < length) {
+      piece.appendCodePoint(letters[random.nextInt(letters.length)]);
+    }
+    return piece.toString();
+  }
+
+  private static int[] byDefinition(BytePairModel model, String piece) {
+    List<Integer> ids = new ArrayList<>();
+    for (byte b : piece.getBytes(StandardCharsets.UTF_8)) {
+      ids.add(model.id(b));
+    }
+    while (true) {
+      int best = -1;
+      int bestRank = BytePairMerges.NONE;
+      for (int i = 0; i + 1 < ids.size(); i++) {
+        int rank = model.merges().rank(ids.get(i), ids.get(i + 1));
+        if (rank < bestRank) {
+          best = i;
+          bestRank = rank;
+        }
+      }
+      if (best < 0) {
+        return ids.stream().mapToInt(id -> id).toArray();
+      }
+      ids.remove(best + 1);
+      ids.set(best, model.merges().result(bestRank));
+    }
+  }
+}
