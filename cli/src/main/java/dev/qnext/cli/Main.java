@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 
 /**
@@ -30,10 +31,10 @@ public final class Main {
           // @FILE is a value of --system here, and a prompt may begin with @.
           .setExpandAtFiles(false)
           .setParameterExceptionHandler((e, given) -> usage(e))
-          .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug))
+          .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug, command))
           .execute(args);
     } catch (Error e) {
-      return failed(e, debug);
+      return failed(e, debug, null);
     }
   }
 
@@ -41,11 +42,15 @@ public final class Main {
     CommandLine command = e.getCommandLine();
     System.err.println("qnext: " + e.getMessage());
     CommandLine.UnmatchedArgumentException.printSuggestions(e, command.getErr());
-    System.err.printf("Try '%s --help'.%n", command.getCommandSpec().qualifiedName());
+    printHint(command);
     return CommandLine.ExitCode.USAGE;
   }
 
-  private static int failed(Throwable e, boolean debug) {
+  private static void printHint(CommandLine command) {
+    System.err.printf("Try '%s --help'.%n", command.getCommandSpec().qualifiedName());
+  }
+
+  private static int failed(Throwable e, boolean debug, @Nullable CommandLine command) {
     if (e instanceof Output.ClosedPipeException) {
       return CommandLine.ExitCode.OK;
     }

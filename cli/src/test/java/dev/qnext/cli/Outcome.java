@@ -2,6 +2,8 @@ package dev.qnext.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.regex.Pattern;
+
 /** What a run of the command line left behind. */
 record Outcome(int exit, String out, String err) {
   /** Done, and standard error says nothing. */
@@ -14,9 +16,10 @@ record Outcome(int exit, String out, String err) {
     return this;
   }
 
-  /** Failed with one sentence, and without an answer. */
+  /** Failed with one sentence (and a hint where the usage was wrong), and without an answer. */
   Outcome failed(int code, String sentence) {
-    assertThat(err).isEqualTo("qnext: " + sentence + "\n");
+    String hint = code == 2 ? "Try 'qnext [a-z]+ --help'.\n" : "";
+    assertThat(err).matches(Pattern.quote("qnext: " + sentence + "\n") + hint);
     assertThat(out).isEmpty();
     assertThat(exit).isEqualTo(code);
     return this;
