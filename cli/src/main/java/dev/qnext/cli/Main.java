@@ -61,6 +61,10 @@ public final class Main {
     } else {
       System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
     }
-    return e instanceof UsageException ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
+    if (e instanceof UsageException && command != null) {
+      printHint(command);
+      return CommandLine.ExitCode.USAGE;
+    }
+    return CommandLine.ExitCode.SOFTWARE;
   }
 }
