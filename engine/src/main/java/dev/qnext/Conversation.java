@@ -98,7 +98,8 @@ public final class Conversation {
     messages.add(message("assistant", text));
   }
 
-  private static Map<String, @Nullable Object> message(String role, String content) {
+  /** One turn, as templates want it. */
+  public static Map<String, @Nullable Object> message(String role, String content) {
     Map<String, @Nullable Object> message = new LinkedHashMap<>();
     message.put("role", role);
     message.put("content", content);

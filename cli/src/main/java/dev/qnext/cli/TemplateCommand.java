@@ -1,5 +1,6 @@
 package dev.qnext.cli;
 
+import dev.qnext.Conversation;
 import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.text.ChatTemplate;
@@ -61,9 +62,9 @@ final class TemplateCommand implements Callable<Integer> {
     String question = Input.prompt(prompt);
     List<Map<String, @Nullable Object>> messages = new ArrayList<>();
     if (system != null) {
-      messages.add(message("system", Input.textOrFile(system)));
+      messages.add(Conversation.message("system", Input.textOrFile(system)));
     }
-    messages.add(message("user", question));
+    messages.add(Conversation.message("user", question));
     Output.standard().print(template.apply(messages, null, true, Map.of()));
     Output.standard().flush();
     return 0;
@@ -77,12 +78,5 @@ final class TemplateCommand implements Callable<Integer> {
     Map<String, @Nullable Object> variables = new LinkedHashMap<>();
     map.forEach((key, value) -> variables.put((String) key, value));
     return variables;
-  }
-
-  private static Map<String, @Nullable Object> message(String role, String content) {
-    Map<String, @Nullable Object> message = new LinkedHashMap<>();
-    message.put("role", role);
-    message.put("content", content);
-    return message;
   }
 }
