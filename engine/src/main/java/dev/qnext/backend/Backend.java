@@ -31,6 +31,15 @@ public interface Backend extends AutoCloseable {
    */
   State newState(StateShape shape, long capacity);
 
+  /** Opens a scope for tensors. What is made outside of all scopes lives as long as the backend. */
+  Scope scope();
+
+  /**
+   * Most tokens that a prefill pass should have when the state holds so many: bounds the memory of
+   * intermediate results and the time that cancelling takes.
+   */
+  int prefillTokens(long length);
+
   /** Token ids [T, 1]. */
   Tensor tokens(int[] ids);
 

@@ -8,6 +8,7 @@ import dev.qnext.backend.ExpertArgs;
 import dev.qnext.backend.Pass;
 import dev.qnext.backend.Rows;
 import dev.qnext.backend.Sampling;
+import dev.qnext.backend.Scope;
 import dev.qnext.backend.State;
 import dev.qnext.backend.StateShape;
 import dev.qnext.backend.Tensor;
@@ -258,6 +259,24 @@ public final class MockBackend implements Backend {
   /** Reads the tokens of the open pass. */
   Tensor read(Tensor tokens, State state) {
     return ((MockState) state).read(((Ids) tokens).ids());
+  }
+
+  @Override
+  public Scope scope() {
+    return new Scope() {
+      @Override
+      public Tensor keep(Tensor tensor) {
+        return tensor;
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  @Override
+  public int prefillTokens(long length) {
+    return 512;
   }
 
   @Override

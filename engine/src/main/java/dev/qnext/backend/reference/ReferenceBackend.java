@@ -7,6 +7,7 @@ import dev.qnext.backend.DeltaArgs;
 import dev.qnext.backend.ExpertArgs;
 import dev.qnext.backend.Rows;
 import dev.qnext.backend.Sampling;
+import dev.qnext.backend.Scope;
 import dev.qnext.backend.State;
 import dev.qnext.backend.StateShape;
 import dev.qnext.backend.Tensor;
@@ -24,6 +25,17 @@ import org.jspecify.annotations.Nullable;
  * and what runs where nothing else does. The bits of a row depend on nothing but that row's past.
  */
 public final class ReferenceBackend implements Backend {
+  private static final Scope GARBAGE_COLLECTED =
+      new Scope() {
+        @Override
+        public Tensor keep(Tensor tensor) {
+          return tensor;
+        }
+
+        @Override
+        public void close() {}
+      };
+
   @Override
   public String name() {
     return "reference";
@@ -37,6 +49,16 @@ public final class ReferenceBackend implements Backend {
   @Override
   public State newState(StateShape shape, long capacity) {
     return new ReferenceState(shape, capacity);
+  }
+
+  @Override
+  public Scope scope() {
+    return GARBAGE_COLLECTED;
+  }
+
+  @Override
+  public int prefillTokens(long length) {
+    return 512;
   }
 
   @Override
