@@ -5,12 +5,12 @@
 system_root=${QNEXT_SYSTEM_ROOT:-}
 
 die() {
-  printf 'qnext: %s\n' "$1" >&2
+  printf '%s: %s\n' "${program:-qnext}" "$1" >&2
   exit 1
 }
 
 warn() {
-  printf 'qnext: %s\n' "$1" >&2
+  printf '%s: %s\n' "${program:-qnext}" "$1" >&2
 }
 
 # Sets system (Darwin, Linux), machine (arm64, x86_64: the processor's, not that of a translated shell) and

@@ -1,0 +1,75 @@
+# shellcheck shell=bash disable=SC2154
+# The compiler's part: libmlxc. Sourced, after wheel.sh and source.sh.
+
+# All that is needed, looked for before anything is fetched.
+require_tools() {
+  # shellcheck disable=SC2206 # CXX may be 'ccache g++'
+  compiler=(${CXX:-c++})
+  if [ "$system" = Darwin ]; then
+    library=libmlxc.dylib
+    # First: without the Command Line Tools macOS has stubs of python3 and c++, which open a window.
+    xcode-select -p >/dev/null 2>&1 || die "Apple's compiler is missing; install it with: xcode-select --install"
+  else
+    library=libmlxc.so
+  fi
+  python3 -c 'import zipfile, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
+    die "python3 3.9 or newer is missing; install it with: $(install_command pip)"
+  python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it with: $(install_command pip)"
+  type -P cargo >/dev/null || type -P curl >/dev/null ||
+    die "cargo is missing, and curl too; install one with: $(install_command cargo)"
+  type -P "${compiler[0]}" >/dev/null || die "the C++ compiler ${compiler[0]} is missing; install it with: $(install_command c++)"
+}
+
+# Makes libmlxc in $new.
+compile_mlxc() {
+  options=(-std=c++20 -O2 -fPIC)
+  if [ "$system" = Darwin ]; then
+    # -arch: a shell under Rosetta would make it Intel's. The minimum: not what a variable of the user's says.
+    options+=(-arch arm64 -mmacosx-version-min=14.0)
+  fi
+  find_format
+  run_step "$program: compiling mlx-c $mlxc_version" "$work/log" make_mlxc || {
+    tail -n 20 "$work/log" >&2
+    die "the C++ compiler ${compiler[*]} could not compile mlx-c; its reasons are above"
+  }
+}
+
+# Adds to options, for a compiler that lacks std::format (g++ 12), a header that gives it fmt's.
+find_format() {
+  local uses='#include <string>
+std::string number(int n) { return std::format("{}", n); }'
+  printf '#include <format>\n%s\n' "$uses" >"$work/format.cpp"
+  "${compiler[@]}" "${options[@]}" -c -o "$work/format.o" "$work/format.cpp" >"$work/log" 2>&1 && return
+
+  cat >"$work/format.h" <<'HEADER'
+#pragma once
+#define FMT_HEADER_ONLY
+#include <fmt/format.h>
+namespace std {
+using fmt::format;
+}
+HEADER
+  options+=(-include "$work/format.h")
+  printf '%s\n' "$uses" >"$work/format.cpp"
+  "${compiler[@]}" "${options[@]}" -c -o "$work/format.o" "$work/format.cpp" >>"$work/log" 2>&1 && return
+  tail -n 5 "$work/log" >&2
+  die "${compiler[*]} has no std::format, nor is there the library fmt to replace it; install it with: $(install_command fmt)"
+}
+
+make_mlxc() {
+  local cores
+  cores=$(getconf _NPROCESSORS_ONLN) || cores=1
+  [ "$cores" -le 8 ] || cores=8
+  # Where it lies: so the names of files in mlx-c's messages are short.
+  cd "$work/mlx-c" || return
+  find mlx/c -name '*.cpp' ! -name object.cpp |
+    xargs -n 1 -P "$cores" "${compiler[@]}" "${options[@]}" -I . -I "$work/headers" -c || return
+  if [ "$system" = Darwin ]; then
+    "${compiler[@]}" "${options[@]}" -dynamiclib -install_name "@rpath/$library" -Wl,-rpath,@loader_path \
+      -L "$new" -lmlx -o "$new/$library" ./*.o
+  else
+    # Old tags: RPATH, unlike RUNPATH, also serves the libraries that libmlx needs; its own points elsewhere.
+    "${compiler[@]}" "${options[@]}" -shared "-Wl,-soname,$library" -Wl,--disable-new-dtags '-Wl,-rpath,$ORIGIN' \
+      -o "$new/$library" ./*.o -L "$new" -lmlx
+  fi
+}
