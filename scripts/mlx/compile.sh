@@ -1,24 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# The compiler's part: libmlxc. Sourced, after wheel.sh and source.sh.
-
-# All that is needed, looked for before anything is fetched.
-require_tools() {
-  # shellcheck disable=SC2206 # CXX may be 'ccache g++'
-  compiler=(${CXX:-c++})
-  if [ "$system" = Darwin ]; then
-    library=libmlxc.dylib
-    # First: without the Command Line Tools macOS has stubs of python3 and c++, which open a window.
-    xcode-select -p >/dev/null 2>&1 || die "Apple's compiler is missing; install it with: xcode-select --install"
-  else
-    library=libmlxc.so
-  fi
-  python3 -c 'import zipfile, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
-    die "python3 3.9 or newer is missing; install it with: $(install_command pip)"
-  python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it with: $(install_command pip)"
-  type -P cargo >/dev/null || type -P curl >/dev/null ||
-    die "cargo is missing, and curl too; install one with: $(install_command cargo)"
-  type -P "${compiler[0]}" >/dev/null || die "the C++ compiler ${compiler[0]} is missing; install it with: $(install_command c++)"
-}
+# The compiler's part: libmlxc. Sourced, after tools.sh.
 
 # Makes libmlxc in $new.
 compile_mlxc() {
@@ -53,7 +34,7 @@ HEADER
   printf '%s\n' "$uses" >"$work/format.cpp"
   "${compiler[@]}" "${options[@]}" -c -o "$work/format.o" "$work/format.cpp" >>"$work/log" 2>&1 && return
   tail -n 5 "$work/log" >&2
-  die "${compiler[*]} has no std::format, nor is there the library fmt to replace it; install it with: $(install_command fmt)"
+  die "${compiler[*]} has no std::format, nor is there the library fmt to replace it; install it with: $(tool_command fmt)"
 }
 
 make_mlxc() {

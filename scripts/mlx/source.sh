@@ -13,7 +13,7 @@ fetch_source() {
     mlxc_origin="tag v$mlxc_version"
     run_step "$program: fetching mlx-c $mlxc_version from its repository" "$work/log" source_from_tag || {
       tail -n 5 "$work/log" >&2
-      die "mlx-c $mlxc_version could not be fetched; with cargo it comes from the crate mlx-sys: $(install_command cargo)"
+      die "mlx-c $mlxc_version could not be fetched; with cargo it comes from the crate mlx-sys: $(tool_command cargo)"
     }
   fi
   run_step "$program: checking mlx-c" "$work/log" \
