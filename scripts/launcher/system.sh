@@ -26,15 +26,35 @@ read_system() {
   esac
 
   cache_folder=''
-  if [ -n "${XDG_CACHE_HOME:-}" ]; then
-    cache_folder=$XDG_CACHE_HOME/qnext
-  elif [ -z "${HOME:-}" ]; then
+  case ${XDG_CACHE_HOME:-} in
+    /*) # others are to be ignored, says the XDG Base Directory Specification
+      cache_folder=$XDG_CACHE_HOME/qnext
+      return
+      ;;
+  esac
+  if [ -z "${HOME:-}" ]; then
     return
   elif [ "$system" = Darwin ]; then
     cache_folder=$HOME/Library/Caches/qnext
   else
     cache_folder=$HOME/.cache/qnext
   fi
+}
+
+# Sets distribution (its id and those it is like) and distribution_version (the number before the point; a rolling one
+# has none and counts as new).
+read_distribution() {
+  distribution='' distribution_version=''
+  local key value
+  [ -f "$system_root/etc/os-release" ] || return
+  while IFS='=' read -r key value || [ -n "$key" ]; do
+    value=${value#\"} value=${value%\"}
+    case $key in
+      ID | ID_LIKE) distribution="$distribution $value" ;;
+      VERSION_ID) distribution_version=${value%%[!0-9]*} ;;
+    esac
+  done <"$system_root/etc/os-release"
+  distribution_version=${distribution_version:-99}
 }
 
 set_environment() {

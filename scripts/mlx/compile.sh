@@ -43,14 +43,14 @@ make_mlxc() {
   [ "$cores" -le 8 ] || cores=8
   # Where it lies: so the names of files in mlx-c's messages are short.
   cd "$work/mlx-c" || return
-  find mlx/c -name '*.cpp' ! -name object.cpp |
-    xargs -n 1 -P "$cores" "${compiler[@]}" "${options[@]}" -I . -I "$work/headers" -c || return
+  find mlx/c -name '*.cpp' ! -name object.cpp -print0 |
+    xargs -0 -n 1 -P "$cores" "${compiler[@]}" "${options[@]}" -I . -I "$headers" -c || return
   if [ "$system" = Darwin ]; then
-    "${compiler[@]}" "${options[@]}" -dynamiclib -install_name "@rpath/$library" -Wl,-rpath,@loader_path \
-      -L "$new" -lmlx -o "$new/$library" ./*.o
+    "${compiler[@]}" "${options[@]}" -dynamiclib -install_name @rpath/libmlxc.dylib -Wl,-rpath,@loader_path \
+      -o "$new/libmlxc.dylib" ./*.o -L "$libraries" -lmlx
   else
     # Old tags: RPATH, unlike RUNPATH, also serves the libraries that libmlx needs; its own points elsewhere.
-    "${compiler[@]}" "${options[@]}" -shared "-Wl,-soname,$library" -Wl,--disable-new-dtags '-Wl,-rpath,$ORIGIN' \
-      -o "$new/$library" ./*.o -L "$new" -lmlx
+    "${compiler[@]}" "${options[@]}" -shared -Wl,-soname,libmlxc.so -Wl,--disable-new-dtags \
+      "-Wl,-rpath,\$ORIGIN${libraries#"$new"}" -o "$new/libmlxc.so" ./*.o -L "$libraries" -lmlx
   fi
 }

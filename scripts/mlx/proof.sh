@@ -3,11 +3,10 @@
 
 # True when the program that lies beside the libraries can load them and multiply. Sets proof, its one line.
 prove() { # FOLDER
-  local library
-  for library in "$1"/libmlxc.*; do
-    # An empty environment and another folder: nothing but the library's own paths may help it to find the rest.
-    proof=$(cd / && env -i "$1/proof" "$library" "$mlx_version" 2>&1) || return
-  done
+  local library=$1/libmlxc.so
+  [ "$system" != Darwin ] || library=$1/libmlxc.dylib
+  # An empty environment and another folder: nothing but the library's own paths may help it to find the rest.
+  proof=$(cd / && env -i "$1/proof" "$library" "$mlx_version" 2>&1)
 }
 
 install_proof() {
@@ -16,7 +15,22 @@ install_proof() {
     tail -n 20 "$work/log" >&2
     die "the C++ compiler ${compiler[*]} could not compile scripts/mlx/proof.cpp; its reasons are above"
   }
-  prove "$new" || die "the libraries were made but do not work: $proof"
+  [ "$system" != Darwin ] || check_signatures
+  prove "$new" || die "the libraries were made but do not work: ${proof:-the program that tries them crashed}"
+  case $variant-$proof in
+    cuda-*CUDA*) ;;
+    cuda-*) die "the libraries were made, but MLX finds no GPU that it can use: see what nvidia-smi says, or leave --cuda out" ;;
+  esac
+}
+
+# macOS on Apple silicon runs nothing that is not signed; the linkers have signed it, for themselves only (ad hoc).
+check_signatures() {
+  local file
+  xattr -dr com.apple.quarantine "$new" 2>/dev/null
+  for file in "$new"/*.dylib "$new/proof"; do
+    codesign -v "$file" 2>/dev/null || codesign -f -s - "$file" >"$work/log" 2>&1 ||
+      die "$file cannot be signed: $(tail -n 1 "$work/log")"
+  done
 }
 
 # What lies here and where it came from; the last line is what the proof said.

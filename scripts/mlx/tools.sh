@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What an installation needs of the system, looked for before anything is fetched. Sourced, after install.sh.
+# What an installation needs of the system, looked for before anything is fetched. Sourced, after system.sh.
 
 # Sets compiler (the words of the command). Ends the script with the command that installs what is missing.
 require_tools() {
@@ -10,7 +10,7 @@ require_tools() {
   python3 -c 'import zipfile, sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null ||
     die "python3 3.9 or newer is missing; install it with: $(tool_command python3)"
   python3 -m pip --version >/dev/null 2>&1 || die "pip is missing; install it with: $(tool_command pip)"
-  type -P cargo curl >/dev/null ||
+  type -P cargo >/dev/null || type -P curl >/dev/null ||
     die "cargo or curl is needed to fetch mlx-c, and both are missing; install one with: $(tool_command cargo)"
   # shellcheck disable=SC2206 # CXX may be 'ccache g++'
   compiler=(${CXX:-c++})

@@ -70,20 +70,59 @@ choose_platform_of_linux() {
     2.3[5-9]* | 2.[4-9][0-9]*) ;;
     *) die "MLX needs glibc 2.35 or newer (Ubuntu 22.04, Debian 12, Fedora 36), and this is ${libc:-another C library}" ;;
   esac
-  package=mlx-cpu
   platform=manylinux_2_35_${machine/arm64/aarch64}
+  package=mlx-cpu
+  [ -z "$variant" ] || choose_cuda
 }
 
-# Fetches the wheel and lays its libraries flat into $new, its headers into $work/headers.
+# CUDA 13 needs driver 580, MLX's build for CUDA 12 needs 550 (MLX's docs/src/install.rst).
+choose_cuda() {
+  local driver
+  driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)
+  case ${driver%%.*} in
+    '' | *[!0-9]*) die 'no NVIDIA driver answers (nvidia-smi shows none): install the driver of your GPU, or leave --cuda out' ;;
+  esac
+  if [ "${driver%%.*}" -ge 580 ]; then
+    package=mlx-cuda-13
+  elif [ "${driver%%.*}" -ge 550 ]; then
+    package=mlx-cuda-12
+  else
+    die "MLX needs version 550 or newer of the NVIDIA driver, and this is $driver: update the driver, or leave --cuda out"
+  fi
+}
+
+# Fetches the wheel. Its libraries come to $libraries below $new, its headers to $headers.
 fetch_wheel() {
-  # --python-version: for pip, the wheel belongs to Python 3.10 or newer; macOS has 3.9. We run no Python of it.
-  PIP_REQUIRE_VIRTUALENV=0 run_step "$program: fetching MLX $mlx_version ($package)" "$work/log" \
-    python3 -m pip --no-input --disable-pip-version-check download --no-deps --only-binary=:all: \
-    --python-version 3.12 --platform "$platform" --dest "$work/wheel" "$package==$mlx_version" || {
+  libraries=$new headers=$work/headers
+  # --python-version: pip takes the wheel for Python 3.10 or newer only; macOS has 3.9, and no Python of it will run.
+  # --platform: what was chosen here, not what the Python at hand was built for.
+  pip=(python3 -m pip --no-input --disable-pip-version-check)
+  only=(--only-binary=:all: --python-version 3.12)
+  export PIP_REQUIRE_VIRTUALENV=0
+  run_step "$program: fetching MLX $mlx_version ($package)" "$work/log" \
+    "${pip[@]}" download --no-deps "${only[@]}" --platform "$platform" --dest "$work/wheel" "$package==$mlx_version" || {
     tail -n 10 "$work/log" >&2
     die "pip could not fetch $package $mlx_version; its reasons are above"
   }
-  run_step "$program: unpacking" "$work/log" \
-    python3 "$home/scripts/mlx/unpack.py" wheel "$work/wheel/$wheel_file" "$wheel_sha256" "$new" "$work/headers" ||
+  run_step "$program: checking and unpacking" "$work/log" \
+    python3 "$home/scripts/mlx/unpack.py" wheel "$work/wheel/$wheel_file" "$wheel_sha256" "$libraries" "$headers" ||
     die "$(tail -n 1 "$work/log")"
+  [ "$metallib_size" -eq 0 ] || [ "$(wc -c <"$libraries/mlx.metallib")" -eq "$metallib_size" ] ||
+    die "mlx.metallib is not $metallib_size bytes long: is the disk full?"
+  [ -z "$variant" ] || fetch_cuda
+}
+
+# CUDA's libraries are wheels too. MLX finds them, and headers to compile kernels with, only where pip lays them in
+# relation to itself (jit_module.cpp); so here, and only here, the folder is not flat.
+fetch_cuda() {
+  rm -f "$new"/*.so*
+  libraries=$new/mlx/lib headers=$new/mlx/include
+  local runtime=() # which the wheel for CUDA 12 does not ask for, although it needs the headers
+  [ "$package" != mlx-cuda-12 ] || runtime=('nvidia-cuda-runtime-cu12==12.9.*')
+  run_step "$program: fetching CUDA (about 2 GB)" "$work/log" \
+    "${pip[@]}" install --no-compile --no-cache-dir "${only[@]}" --target "$new" "$work/wheel/$wheel_file" \
+    "${runtime[@]+"${runtime[@]}"}" || {
+    tail -n 10 "$work/log" >&2
+    die "pip could not fetch the libraries of CUDA; its reasons are above"
+  }
 }
