@@ -3,6 +3,8 @@
 # QNEXT_SYSTEM_ROOT stands before every absolute path that is looked up: for tests.
 
 system_root=${QNEXT_SYSTEM_ROOT:-}
+mlx_version=0.32.2
+mlx_folder=mlx-$mlx_version # in cache_folder; scripts/install-mlx makes it
 
 die() {
   printf '%s: %s\n' "${program:-qnext}" "$1" >&2

@@ -2,9 +2,6 @@
 # MLX from its Python wheel: which one, with which hash, and its libraries laid flat into one folder. Sourced.
 # Nothing of Python is installed: pip only fetches the file.
 
-mlx_version=0.32.2
-mlx_folder=mlx-$mlx_version
-
 # platform  package  sha256 of the wheel  size of mlx.metallib (0: none)
 wheels='
 macosx_26_0_arm64      mlx-metal    e6abeac9ac5265830c9c1541b6f96e9be37a85c2446763a46ad466c63a3837ab 182351120
