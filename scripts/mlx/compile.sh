@@ -38,7 +38,7 @@ HEADER
 }
 
 make_mlxc() {
-  local cores
+  local cores below=${libraries#"$new"}
   cores=$(getconf _NPROCESSORS_ONLN) || cores=1
   [ "$cores" -le 8 ] || cores=8
   # Where it lies: so the names of files in mlx-c's messages are short.
@@ -51,6 +51,6 @@ make_mlxc() {
   else
     # Old tags: RPATH, unlike RUNPATH, also serves the libraries that libmlx needs; its own points elsewhere.
     "${compiler[@]}" "${options[@]}" -shared -Wl,-soname,libmlxc.so -Wl,--disable-new-dtags \
-      "-Wl,-rpath,\$ORIGIN${libraries#"$new"}" -o "$new/libmlxc.so" ./*.o -L "$libraries" -lmlx
+      "-Wl,-rpath,\$ORIGIN$below" -o "$new/libmlxc.so" ./*.o -L "$libraries" -lmlx
   fi
 }
