@@ -1,6 +1,5 @@
 package dev.qnext.mlx;
 
-import dev.qnext.QnextException;
 import dev.qnext.backend.Weight;
 import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
@@ -57,6 +56,18 @@ final class MlxWeights implements Weights {
       close();
       throw e;
     }
+  }
+
+  /** The half type that a checkpoint's numbers have: f16 if its first matrix says so, else bf16. */
+  static MlxType half(Checkpoint checkpoint, Layout layout) {
+    for (WeightSpec spec : layout.weights()) {
+      if (spec.kind() == WeightSpec.Kind.MATRIX) {
+        return checkpoint.find(spec).format().scaleType() == DType.F16
+            ? MlxType.FLOAT16
+            : MlxType.BFLOAT16;
+      }
+    }
+    return MlxType.BFLOAT16;
   }
 
   /** Bytes that a layout's weights will take on the device. */
@@ -256,11 +267,5 @@ final class MlxWeights implements Weights {
     arrays.forEach(MlxArray::close);
     arrays.clear();
     weights.clear();
-  }
-
-  static QnextException tooLarge(long bytes, long limit, String device) {
-    return new QnextException(
-        "the weights take %,d MB, but %s has room for %,d MB; take a smaller quantization or close other programs"
-            .formatted(bytes >> 20, device, limit >> 20));
   }
 }
