@@ -236,6 +236,11 @@ public final class MockBackend implements Backend {
   }
 
   @Override
+  public boolean deferred() {
+    return false;
+  }
+
+  @Override
   public Weights bind(Checkpoint checkpoint, Layout layout) {
     openWeights++;
     return new Weights() {
