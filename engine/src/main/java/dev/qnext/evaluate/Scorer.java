@@ -13,9 +13,10 @@ import java.util.Arrays;
 
 /** Log-probabilities that a model gives to a text that is already there. */
 public final class Scorer {
-  /** Most rows of logits that are made at once, and most numbers in them. */
+  /** Most rows of logits that are made at once. */
   private static final int ROWS = 64;
 
+  /** Most numbers in them, if that is more than one row. */
   private static final int LOGITS = 1 << 24;
 
   private Scorer() {}
@@ -51,7 +52,7 @@ public final class Scorer {
     Backend backend = model.backend();
     double[] scores = new double[ids.length - 1];
     float[] logits = new float[model.vocabularySize()];
-    int most = Math.clamp(LOGITS / logits.length, 1, ROWS);
+    int most = Math.clamp(LOGITS / logits.length, 1, Math.min(ROWS, ids.length));
     float[] block = new float[most * logits.length];
     try (State state = backend.newState(model.stateShape(), ids.length)) {
       for (int from = 0, to; from < ids.length; from = to) {
@@ -60,10 +61,7 @@ public final class Scorer {
           state.accept(to - from);
           for (int first = from; first < to; first += most) {
             int count = Math.min(most, to - first);
-            try (Scope scope = backend.scope()) {
-              Tensor rows = model.logits(hidden, new Rows(first - from, count));
-              backend.readFloats(rows, MemorySegment.ofArray(block));
-            }
+            readLogits(model, hidden, new Rows(first - from, count), block);
             for (int t = first; t < first + count; t++) {
               System.arraycopy(block, (t - first) * logits.length, logits, 0, logits.length);
               row.accept(t, logits);
@@ -83,6 +81,14 @@ public final class Scorer {
     state.begin(Pass.PREFILL, ids.length);
     try (Scope scope = model.backend().scope()) {
       return scope.keep(model.forward(model.backend().tokens(ids), state));
+    }
+  }
+
+  private static void readLogits(LanguageModel model, Tensor hidden, Rows rows, float[] into) {
+    MemorySegment segment = MemorySegment.ofArray(into);
+    try (Scope scope = model.backend().scope()) {
+      Tensor logits = model.logits(hidden, rows);
+      model.backend().readFloats(logits, segment.asSlice(0, 4L * logits.rows() * logits.columns()));
     }
   }
 
