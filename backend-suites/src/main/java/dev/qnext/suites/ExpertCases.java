@@ -1,12 +1,14 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
-import static dev.qnext.backend.Definitions.widened;
-import static dev.qnext.backend.OperationCases.gaussian;
+import static dev.qnext.fixtures.Gaussian.gaussian;
+import static dev.qnext.suites.Definitions.widened;
 
-import dev.qnext.backend.OperationCase.Result;
+import dev.qnext.backend.ExpertArgs;
+import dev.qnext.backend.Tensor;
 import dev.qnext.checkpoint.WeightSpec;
 import dev.qnext.fixtures.Packing;
 import dev.qnext.fixtures.RawTensor;
+import dev.qnext.suites.OperationCase.Result;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,7 +1,7 @@
-package dev.qnext.backend.reference;
+package dev.qnext.suites;
 
 import dev.qnext.backend.Backend;
-import dev.qnext.backend.OperationSuite;
+import dev.qnext.backend.reference.ReferenceBackend;
 
 class ReferenceOperationTest extends OperationSuite {
   @Override

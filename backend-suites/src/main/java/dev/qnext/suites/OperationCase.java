@@ -1,5 +1,6 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
+import dev.qnext.backend.Backend;
 import java.nio.file.Path;
 
 /**

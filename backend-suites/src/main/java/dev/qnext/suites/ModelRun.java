@@ -1,31 +1,41 @@
-package dev.qnext.model;
+package dev.qnext.suites;
 
 import dev.qnext.backend.Backend;
 import dev.qnext.backend.Pass;
 import dev.qnext.backend.Rows;
+import dev.qnext.backend.Sampling;
+import dev.qnext.backend.Scope;
 import dev.qnext.backend.State;
 import dev.qnext.backend.Tensor;
 import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.model.LanguageModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /** A checkpoint on a backend, and what tests ask of it: logits and saved states as plain arrays. */
 public final class ModelRun implements AutoCloseable {
   /** Tokens in a state. */
-  static final int CAPACITY = 1024;
+  public static final int CAPACITY = 1024;
 
   public final Backend backend;
-  final Checkpoint checkpoint;
+  public final Checkpoint checkpoint;
   public final LanguageModel model;
 
+  /** Takes the backend over: it is closed with this run, and when the model cannot be loaded. */
   public ModelRun(Backend backend, Path folder) {
     this.backend = backend;
-    this.checkpoint = Checkpoint.open(folder);
-    this.model = LanguageModel.load(checkpoint, backend);
+    try {
+      checkpoint = Checkpoint.open(folder);
+      model = LanguageModel.load(checkpoint, backend);
+    } catch (RuntimeException e) {
+      backend.close();
+      throw e;
+    }
   }
 
   /** Seeded token ids. */
@@ -46,7 +56,7 @@ public final class ModelRun implements AutoCloseable {
   }
 
   /** Reads tokens in one verify pass and keeps the first n: logits of all rows. */
-  float[] verify(State state, int kept, int... ids) {
+  public float[] verify(State state, int kept, int... ids) {
     state.begin(Pass.VERIFY, ids.length);
     float[] logits = forward(state, ids);
     state.accept(kept);
@@ -54,8 +64,25 @@ public final class ModelRun implements AutoCloseable {
   }
 
   private float[] forward(State state, int[] ids) {
-    Tensor hidden = model.forward(backend.tokens(ids), state);
-    return floats(model.logits(hidden, Rows.all(hidden)));
+    try (Scope scope = backend.scope()) {
+      Tensor hidden = model.forward(backend.tokens(ids), state);
+      return floats(model.logits(hidden, Rows.all(hidden)));
+    }
+  }
+
+  /** The last row of logits. */
+  float[] last(float[] logits) {
+    return Arrays.copyOfRange(logits, logits.length - model.vocabularySize(), logits.length);
+  }
+
+  /** The largest logit's token of every row. */
+  int[] argmax(float[] logits) {
+    int width = model.vocabularySize();
+    int[] tokens = new int[logits.length / width];
+    for (int t = 0; t < tokens.length; t++) {
+      tokens[t] = Sampling.argmax(Arrays.copyOfRange(logits, t * width, (t + 1) * width));
+    }
+    return tokens;
   }
 
   /** Logits of all rows from an empty state, in one prefill. */
@@ -65,7 +92,7 @@ public final class ModelRun implements AutoCloseable {
     }
   }
 
-  float[] floats(Tensor tensor) {
+  public float[] floats(Tensor tensor) {
     float[] out = new float[tensor.rows() * tensor.columns()];
     backend.readFloats(tensor, MemorySegment.ofArray(out));
     return out;

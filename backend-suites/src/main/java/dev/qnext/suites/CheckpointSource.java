@@ -1,4 +1,4 @@
-package dev.qnext.model;
+package dev.qnext.suites;
 
 import dev.qnext.fixtures.Golden;
 import dev.qnext.fixtures.ModelFolder;
@@ -20,7 +20,7 @@ public record CheckpointSource(String name, boolean golden, int index) {
   }
 
   private static Stream<CheckpointSource> goldenOnes() {
-    return GoldenModelTest.checkpoints().map(name -> new CheckpointSource(name, true, 0));
+    return GoldenModelSuite.CHECKPOINTS.stream().map(name -> new CheckpointSource(name, true, 0));
   }
 
   public static Stream<CheckpointSource> random() {

@@ -1,32 +1,27 @@
-package dev.qnext.model;
+package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.qnext.backend.Backend;
 import dev.qnext.backend.Pass;
+import dev.qnext.backend.Rows;
 import dev.qnext.backend.State;
 import dev.qnext.backend.Tensor;
 import dev.qnext.fixtures.Comparison;
 import dev.qnext.fixtures.ModelShape;
 import dev.qnext.fixtures.TinyModel;
+import dev.qnext.model.Mtp;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What a backend's state promises: saving and restoring, rewinding, and refusing wrong use. */
-public abstract class StateSuite {
-  @TempDir Path temporary;
-
-  protected abstract Backend backend();
-
+public abstract class StateSuite extends BackendSuite {
   private ModelRun open(CheckpointSource source) {
     return new ModelRun(backend(), source.folder(temporary));
   }
@@ -57,12 +52,29 @@ public abstract class StateSuite {
       restore(fresh, saved);
       run.prefill(used, run.tokens(2, 50));
       restore(used, saved);
-      float[] expected = run.prefill(state, run.tokens(3, 5));
+      float[] expected = run.verify(state, 5, run.tokens(3, 5));
       for (State restored : new State[] {fresh, used}) {
         assertThat(restored.length()).isEqualTo(35);
         assertThat(ModelRun.saved(restored)).isEqualTo(saved);
         float[] logits = run.verify(restored, 5, run.tokens(3, 5));
         Comparison.assertIdentical("restored", logits, expected);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("sources")
+  void forkedStatesGoOnAsTheirOriginal(CheckpointSource source) {
+    try (ModelRun run = open(source);
+        State state = run.newState()) {
+      run.prefill(state, run.tokens(1, 30));
+      try (State fork = state.fork()) {
+        for (int kept : new int[] {5, 0, 2, 1}) {
+          int[] tokens = run.tokens(kept, 5);
+          float[] expected = run.verify(state, kept, tokens);
+          Comparison.assertIdentical("fork", run.verify(fork, kept, tokens), expected);
+          assertThat(ModelRun.saved(fork)).isEqualTo(ModelRun.saved(state));
+        }
       }
     }
   }
@@ -195,7 +207,7 @@ public abstract class StateSuite {
           for (int from = kept; from < 40; from += 5) {
             int to = Math.min(40, from + 5);
             float[] z = read(run, mtp, state, hidden, right, from, to, Pass.VERIFY);
-            Comparison.assertIdentical(
+            assertSame(
                 "rewound to " + kept, z, BatchInvarianceSuite.rows(expected, from, to, width));
           }
         }
@@ -208,7 +220,7 @@ public abstract class StateSuite {
   private static float[] read(
       ModelRun run, Mtp mtp, State state, Tensor hidden, int[] next, int from, int to, Pass pass) {
     state.begin(pass, to - from);
-    Tensor part = run.backend.rows(hidden, new dev.qnext.backend.Rows(from, to - from));
+    Tensor part = run.backend.rows(hidden, new Rows(from, to - from));
     Tensor z = mtp.forward(run.backend.tokens(Arrays.copyOfRange(next, from, to)), part, state);
     state.accept(to - from);
     return run.floats(z);

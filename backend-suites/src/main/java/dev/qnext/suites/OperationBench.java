@@ -1,5 +1,9 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.Tensor;
+import dev.qnext.backend.Weight;
+import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Layout;
 import dev.qnext.checkpoint.WeightSpec;
@@ -12,7 +16,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A handful of weights on a backend. Inputs come through the seam too: as f32 tables whose rows are
@@ -22,8 +28,8 @@ final class OperationBench implements AutoCloseable {
   private final Backend backend;
   private final Map<String, RawTensor> tensors = new LinkedHashMap<>();
   private final List<WeightSpec> specs = new ArrayList<>();
-  private Checkpoint checkpoint;
-  private Weights weights;
+  private @Nullable Checkpoint checkpoint;
+  private @Nullable Weights weights;
 
   OperationBench(Backend backend) {
     this.backend = backend;
@@ -47,7 +53,7 @@ final class OperationBench implements AutoCloseable {
         .spec(WeightSpec.vector(path, values.length));
   }
 
-  OperationBench tensor(String name, RawTensor tensor) {
+  OperationBench tensor(String name, @Nullable RawTensor tensor) {
     if (tensor != null) {
       tensors.put(name, tensor);
     }
@@ -68,7 +74,7 @@ final class OperationBench implements AutoCloseable {
   }
 
   Weight weight(String path) {
-    return weights.get(path);
+    return Objects.requireNonNull(weights, "not bound").get(path);
   }
 
   /** All rows of a bound matrix as a tensor. */
@@ -90,7 +96,11 @@ final class OperationBench implements AutoCloseable {
 
   @Override
   public void close() {
-    weights.close();
-    checkpoint.close();
+    if (weights != null) {
+      weights.close();
+    }
+    if (checkpoint != null) {
+      checkpoint.close();
+    }
   }
 }

@@ -1,13 +1,17 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
-import static dev.qnext.backend.Definitions.widened;
+import static dev.qnext.fixtures.Gaussian.gaussian;
+import static dev.qnext.suites.Definitions.widened;
 
-import dev.qnext.backend.OperationCase.Result;
+import dev.qnext.backend.AddNorm;
+import dev.qnext.backend.Rows;
+import dev.qnext.backend.Tensor;
 import dev.qnext.checkpoint.RowOrder;
 import dev.qnext.checkpoint.WeightSpec;
 import dev.qnext.fixtures.OpCases;
 import dev.qnext.fixtures.Packing;
 import dev.qnext.fixtures.RawTensor;
+import dev.qnext.suites.OperationCase.Result;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,14 +23,6 @@ import java.util.SplittableRandom;
  */
 final class OperationCases {
   private OperationCases() {}
-
-  static float[] gaussian(SplittableRandom random, int count, double deviation) {
-    float[] values = new float[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = (float) (deviation * random.nextGaussian());
-    }
-    return values;
-  }
 
   static List<OperationCase> all() {
     List<OperationCase> cases = new ArrayList<>();

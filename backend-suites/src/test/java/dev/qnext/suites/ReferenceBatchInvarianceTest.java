@@ -1,12 +1,11 @@
-package dev.qnext.backend.reference;
+package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.qnext.backend.Backend;
+import dev.qnext.backend.reference.ReferenceBackend;
 import dev.qnext.fixtures.Comparison;
 import dev.qnext.fixtures.Golden;
-import dev.qnext.model.BatchInvarianceSuite;
-import dev.qnext.model.ModelRun;
 import java.util.concurrent.ForkJoinPool;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;

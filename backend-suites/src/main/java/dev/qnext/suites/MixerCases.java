@@ -1,9 +1,16 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
-import static dev.qnext.backend.Definitions.widened;
-import static dev.qnext.backend.OperationCases.gaussian;
+import static dev.qnext.fixtures.Gaussian.gaussian;
+import static dev.qnext.suites.Definitions.widened;
 
-import dev.qnext.backend.OperationCase.Result;
+import dev.qnext.backend.AttentionArgs;
+import dev.qnext.backend.DeltaArgs;
+import dev.qnext.backend.Pass;
+import dev.qnext.backend.Rope;
+import dev.qnext.backend.State;
+import dev.qnext.backend.StateShape;
+import dev.qnext.backend.Tensor;
+import dev.qnext.suites.OperationCase.Result;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

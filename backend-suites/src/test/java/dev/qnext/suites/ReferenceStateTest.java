@@ -1,12 +1,11 @@
-package dev.qnext.backend.reference;
+package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.qnext.backend.Backend;
 import dev.qnext.backend.State;
-import dev.qnext.model.ModelRun;
-import dev.qnext.model.StateSuite;
+import dev.qnext.backend.reference.ReferenceBackend;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;

@@ -1,7 +1,9 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
-import static dev.qnext.backend.Definitions.widened;
+import static dev.qnext.suites.Definitions.widened;
 
+import dev.qnext.backend.Rope;
+import dev.qnext.backend.StateShape;
 import dev.qnext.fixtures.Comparison;
 import dev.qnext.fixtures.OpCases;
 import dev.qnext.fixtures.OpCases.Case;

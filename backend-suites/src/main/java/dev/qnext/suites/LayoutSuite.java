@@ -1,50 +1,51 @@
-package dev.qnext.model;
+package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.qnext.QnextException;
 import dev.qnext.backend.Pass;
+import dev.qnext.backend.Rows;
 import dev.qnext.backend.State;
 import dev.qnext.backend.Tensor;
-import dev.qnext.backend.reference.ReferenceBackend;
 import dev.qnext.checkpoint.Checkpoint;
-import dev.qnext.fixtures.Comparison;
+import dev.qnext.fixtures.Golden;
 import dev.qnext.fixtures.ModelFolder;
 import dev.qnext.fixtures.ModelShape;
 import dev.qnext.fixtures.Packing;
 import dev.qnext.fixtures.RawTensor;
 import dev.qnext.fixtures.TensorFile;
 import dev.qnext.fixtures.TinyModel;
+import dev.qnext.model.Mtp;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The same weights, written in every way that a checkpoint may be written, give the same bits. */
-class LayoutEquivalenceTest {
+public abstract class LayoutSuite extends BackendSuite {
   private static final Function<String, @Nullable Packing> PLAIN = path -> null;
-
-  @TempDir Path folder;
 
   private int folders;
 
   private Path next() {
-    return folder.resolve("" + folders++);
+    return temporary.resolve("" + folders++);
   }
 
-  private static float[] logits(Path checkpoint) {
-    try (ModelRun run = new ModelRun(new ReferenceBackend(), checkpoint)) {
+  private float[] logits(Path checkpoint) {
+    try (ModelRun run = new ModelRun(backend(), checkpoint)) {
       float[] logits = run.logits(run.tokens(1, 20));
       for (float logit : logits) {
         assertThat(Float.isFinite(logit)).isTrue();
@@ -72,14 +73,14 @@ class LayoutEquivalenceTest {
       assertThat(a.converted()).isFalse();
       assertThat(b.converted()).isTrue();
     }
-    Comparison.assertIdentical("converted", logits(converted), logits(published));
+    assertSame("converted", logits(converted), logits(published));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"F32", "F16"})
   void plainTypes(String dtype) {
     TinyModel model = random(3);
-    Comparison.assertIdentical(
+    assertSame(
         dtype,
         logits(model.published(dtype).write(next())),
         logits(model.published("BF16").write(next())));
@@ -91,11 +92,11 @@ class LayoutEquivalenceTest {
     float[] expected = logits(model.published("BF16").write(next()));
     for (int phase = 1; phase < 8; phase++) {
       Path unaligned = model.published("BF16").write(next(), phase);
-      Comparison.assertIdentical("data at " + phase, logits(unaligned), expected);
+      assertSame("data at " + phase, logits(unaligned), expected);
     }
     for (int count : new int[] {1, 2, 5}) {
       Path sharded = model.published("BF16").writeShards(next(), count);
-      Comparison.assertIdentical(count + " shards", logits(sharded), expected);
+      assertSame(count + " shards", logits(sharded), expected);
     }
   }
 
@@ -106,7 +107,7 @@ class LayoutEquivalenceTest {
     Path sharded = model.published("BF16").writeShards(next(), 2);
     float[] expected = logits(sharded);
     TensorFile.write(sharded.resolve("model-old.safetensors"), new byte[] {1, 2, 3});
-    Comparison.assertIdentical("with a stray file", logits(sharded), expected);
+    assertSame("with a stray file", logits(sharded), expected);
   }
 
   /** Quantized data are mostly of one byte, and may start anywhere too. */
@@ -115,7 +116,7 @@ class LayoutEquivalenceTest {
   void unalignedQuantizedData(int phase) {
     TinyModel model = new TinyModel(ModelShape.quantizable(), 1);
     Packing packing = Packing.affine(3, 32);
-    Comparison.assertIdentical(
+    assertSame(
         "data at " + phase,
         logits(model.converted(path -> packing).write(next(), phase)),
         logits(model.converted(path -> packing).write(next())));
@@ -129,7 +130,7 @@ class LayoutEquivalenceTest {
   @MethodSource("packings")
   void quantizedAndItsDequantizedNumbers(Packing packing) {
     TinyModel model = new TinyModel(ModelShape.quantizable(), 2);
-    Comparison.assertIdentical(
+    assertSame(
         packing.toString(),
         logits(model.converted(path -> packing).write(next())),
         logits(model.dequantized(path -> packing).write(next())));
@@ -154,49 +155,45 @@ class LayoutEquivalenceTest {
   @Test
   void everyModuleItsOwnFormat() {
     TinyModel model = new TinyModel(ModelShape.quantizable(), 3);
-    Path mixed = model.converted(LayoutEquivalenceTest::mixed).write(next());
-    Comparison.assertIdentical(
-        "mixed",
-        logits(mixed),
-        logits(model.dequantized(LayoutEquivalenceTest::mixed).write(next())));
+    Path mixed = model.converted(LayoutSuite::mixed).write(next());
+    assertSame("mixed", logits(mixed), logits(model.dequantized(LayoutSuite::mixed).write(next())));
   }
 
   @Test
   void entriesMayBeMissingFalseOrUnderTheOldKey() {
     TinyModel model = new TinyModel(ModelShape.quantizable(), 4);
-    float[] expected = logits(model.converted(LayoutEquivalenceTest::mixed).write(next()));
+    float[] expected = logits(model.converted(LayoutSuite::mixed).write(next()));
 
-    ModelFolder none = model.converted(LayoutEquivalenceTest::mixed);
+    ModelFolder none = model.converted(LayoutSuite::mixed);
     none.config().remove("quantization");
-    Comparison.assertIdentical("no quantization at all", logits(none.write(next())), expected);
+    assertSame("no quantization at all", logits(none.write(next())), expected);
 
-    ModelFolder topLevel = model.converted(LayoutEquivalenceTest::mixed);
+    ModelFolder topLevel = model.converted(LayoutSuite::mixed);
     topLevel.config().put("quantization", Map.of("bits", 4L, "group_size", 128L));
-    Comparison.assertIdentical(
-        "inferred, whatever the top level says", logits(topLevel.write(next())), expected);
+    assertSame("inferred, whatever the top level says", logits(topLevel.write(next())), expected);
 
-    ModelFolder renamed = model.converted(LayoutEquivalenceTest::mixed);
+    ModelFolder renamed = model.converted(LayoutSuite::mixed);
     renamed.config().put("quantization_config", renamed.config().remove("quantization"));
-    Comparison.assertIdentical("quantization_config", logits(renamed.write(next())), expected);
+    assertSame("quantization_config", logits(renamed.write(next())), expected);
 
-    ModelFolder withFalse = model.converted(LayoutEquivalenceTest::mixed);
+    ModelFolder withFalse = model.converted(LayoutSuite::mixed);
     Map<String, Object> entries = entries(withFalse);
     entries.put("lm_head", false);
     entries.put("group_size", 64L);
     withFalse.config().put("quantization", entries);
-    Comparison.assertIdentical("false", logits(withFalse.write(next())), expected);
+    assertSame("false", logits(withFalse.write(next())), expected);
 
-    ModelFolder without = model.converted(LayoutEquivalenceTest::mixed);
+    ModelFolder without = model.converted(LayoutSuite::mixed);
     Map<String, Object> modeless = entries(without);
     modeless.put("mode", "mxfp4");
     modeless.replaceAll((path, entry) -> withoutAffine(entry));
     without.config().put("quantization", modeless);
-    Comparison.assertIdentical("no mode means affine", logits(without.write(next())), expected);
+    assertSame("no mode means affine", logits(without.write(next())), expected);
   }
 
   private static Map<String, Object> entries(ModelFolder folder) {
     Map<String, Object> entries = new LinkedHashMap<>();
-    ((Map<?, ?>) folder.config().get("quantization"))
+    ((Map<?, ?>) Objects.requireNonNull(folder.config().get("quantization")))
         .forEach((path, entry) -> entries.put((String) path, entry));
     return entries;
   }
@@ -271,7 +268,7 @@ class LayoutEquivalenceTest {
     rope.put("partial_rotary_factor", config.remove("partial_rotary_factor"));
     config.put("rope_parameters", rope);
     float[] expected = logits(older.write(next()));
-    Comparison.assertIdentical("newer style", logits(newer.write(next())), expected);
+    assertSame("newer style", logits(newer.write(next())), expected);
     rope.put("partial_rotary_factor", model.shape().rotary() == 1 ? 0.5 : 1);
     assertThat(logits(newer.write(next())))
         .describedAs("another rotation shows")
@@ -293,8 +290,8 @@ class LayoutEquivalenceTest {
     stripped.write(withPublished);
     TensorFile.write(withPublished.resolve("mtp.safetensors"), model.mtpFile(PLAIN));
     float[] expected = mtpLogits(inside);
-    Comparison.assertIdentical("beside a conversion", mtpLogits(beside), expected);
-    Comparison.assertIdentical("beside the published", mtpLogits(withPublished), expected);
+    assertSame("beside a conversion", mtpLogits(beside), expected);
+    assertSame("beside the published", mtpLogits(withPublished), expected);
   }
 
   @Test
@@ -311,11 +308,11 @@ class LayoutEquivalenceTest {
             : RawTensor.f32(
                 packing.pack(tensor.floats(), tensor.shape()).dequantized(), tensor.shape()));
     TensorFile.write(plain.resolve("mtp.safetensors"), tensors);
-    Comparison.assertIdentical("8 bit", mtpLogits(quantized), mtpLogits(plain));
+    assertSame("8 bit", mtpLogits(quantized), mtpLogits(plain));
   }
 
-  private static float[] mtpLogits(Path checkpoint) {
-    try (ModelRun run = new ModelRun(new ReferenceBackend(), checkpoint);
+  private float[] mtpLogits(Path checkpoint) {
+    try (ModelRun run = new ModelRun(backend(), checkpoint);
         Mtp mtp = Mtp.load(run.checkpoint, run.model);
         State main = run.newState();
         State state = run.backend.newState(mtp.stateShape(), 20)) {
@@ -325,7 +322,22 @@ class LayoutEquivalenceTest {
       state.begin(Pass.PREFILL, 12);
       Tensor z = mtp.forward(run.backend.tokens(run.tokens(2, 12)), hidden, state);
       state.accept(12);
-      return run.floats(mtp.logits(z, dev.qnext.backend.Rows.all(z)));
+      return run.floats(mtp.logits(z, Rows.all(z)));
     }
+  }
+
+  @Test
+  void globalScaleIsRefusedRatherThanIgnored() throws IOException {
+    Path source = Golden.path("random/mlx-nvfp4");
+    Path folder = Files.createDirectories(next());
+    Files.copy(source.resolve("config.json"), folder.resolve("config.json"));
+    Map<String, RawTensor> tensors = TensorFile.read(source.resolve("model.safetensors"));
+    String module = "model.layers.0.mlp.switch_mlp.up_proj";
+    tensors.put(module + ".global_scale", RawTensor.f32(new float[] {1, 2, 3}, 3));
+    TensorFile.write(folder.resolve("model.safetensors"), tensors);
+    assertThatThrownBy(() -> logits(folder))
+        .isInstanceOf(QnextException.class)
+        .hasMessageContaining(module)
+        .hasMessageContaining("global scale");
   }
 }

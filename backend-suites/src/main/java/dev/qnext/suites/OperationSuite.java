@@ -1,17 +1,19 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
 
-import static dev.qnext.backend.OperationCases.gaussian;
+import static dev.qnext.fixtures.Gaussian.gaussian;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.qnext.backend.Backend;
+import dev.qnext.backend.Rows;
+import dev.qnext.backend.Sampling;
+import dev.qnext.backend.Tensor;
 import dev.qnext.fixtures.Comparison;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -19,11 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every operation of a backend through the seam: MLX's vectors, and seeded cases against formulas
  * in f64. A backend's test extends this and says how large its error may be.
  */
-public abstract class OperationSuite {
-  @TempDir Path folder;
-
-  protected abstract Backend backend();
-
+public abstract class OperationSuite extends BackendSuite {
   /** Largest normalised mean squared error of an operation, by the name of its method. */
   protected abstract double limit(String operation);
 
@@ -36,7 +34,7 @@ public abstract class OperationSuite {
   @MethodSource("cases")
   void agreesWithItsDefinition(OperationCase c) {
     try (Backend backend = backend()) {
-      OperationCase.Result result = c.body().run(backend, folder);
+      OperationCase.Result result = c.body().run(backend, temporary);
       Comparison.assertNmse(c.toString(), result.actual(), result.expected(), limit(c.op()));
     }
   }
@@ -48,7 +46,7 @@ public abstract class OperationSuite {
     float[] b = gaussian(random, 5 * 6, 1);
     try (Backend backend = backend();
         OperationBench bench =
-            new OperationBench(backend).matrix("a", a, 6).matrix("b", b, 6).bind(folder)) {
+            new OperationBench(backend).matrix("a", a, 6).matrix("b", b, 6).bind(temporary)) {
       Tensor left = bench.input("a");
       Tensor right = bench.input("b");
       double[] gated = new double[a.length];
@@ -82,7 +80,8 @@ public abstract class OperationSuite {
             new Sampling(0.7f, 20, 0.8f, 0, 8),
             new Sampling(1.3f, 0, 0.95f, 0.05f, 9));
     try (Backend backend = backend();
-        OperationBench bench = new OperationBench(backend).matrix("x", values, 50).bind(folder)) {
+        OperationBench bench =
+            new OperationBench(backend).matrix("x", values, 50).bind(temporary)) {
       for (Sampling sampling : ways) {
         int[] expected = new int[9];
         for (int t = 0; t < 9; t++) {
@@ -103,7 +102,8 @@ public abstract class OperationSuite {
   void embedsSampledTokens() {
     float[] values = gaussian(new SplittableRandom(3), 20 * 20, 1);
     try (Backend backend = backend();
-        OperationBench bench = new OperationBench(backend).matrix("x", values, 20).bind(folder)) {
+        OperationBench bench =
+            new OperationBench(backend).matrix("x", values, 20).bind(temporary)) {
       Tensor tokens = backend.sample(bench.input("x"), Sampling.GREEDY, 0);
       backend.start(tokens);
       float[] rows = bench.read(backend.embed(bench.weight("x"), tokens));
@@ -119,7 +119,7 @@ public abstract class OperationSuite {
   void refusesWeightsThatWereNotBound() {
     try (Backend backend = backend();
         OperationBench bench =
-            new OperationBench(backend).matrix("x", new float[4], 2).bind(folder)) {
+            new OperationBench(backend).matrix("x", new float[4], 2).bind(temporary)) {
       assertThatThrownBy(() -> bench.weight("y")).isInstanceOf(IllegalArgumentException.class);
     }
   }

@@ -1,4 +1,7 @@
-package dev.qnext.backend;
+package dev.qnext.suites;
+
+import dev.qnext.backend.Rope;
+import dev.qnext.backend.StateShape;
 
 /**
  * The operations of the seam as formulas in f64, one number after the other: what every backend's
