@@ -285,6 +285,15 @@ final class Definitions {
     return out;
   }
 
+  /** A norm's factors from its stored, zero-centred numbers. */
+  static double[] onePlus(float[] norm) {
+    double[] out = widened(norm);
+    for (int i = 0; i < out.length; i++) {
+      out[i] += 1;
+    }
+    return out;
+  }
+
   static double[] widened(float[] x) {
     double[] out = new double[x.length];
     for (int i = 0; i < out.length; i++) {

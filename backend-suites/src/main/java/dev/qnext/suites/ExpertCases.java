@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Cases of experts: seeded sizes and formats against {@link Definitions}. */
 final class ExpertCases {
+  private static final int RANDOM = 50;
+
   private ExpertCases() {}
 
   /**
@@ -41,7 +43,7 @@ final class ExpertCases {
     sizes.add(new Sizes(40, 15, 4, false, 24, 32, 40, null, false));
     sizes.add(new Sizes(7, 5, 1, false, 20, 12, 8, null, true));
     sizes.add(new Sizes(3, 64, 10, true, 32, 16, 16, null, false));
-    for (Packing packing :
+    List<Packing> packings =
         List.of(
             Packing.affine(2, 64),
             Packing.affine(3, 32),
@@ -51,10 +53,34 @@ final class ExpertCases {
             Packing.affine(8, 128),
             new Packing("mxfp4", 4, 32, "U8"),
             new Packing("mxfp8", 8, 32, "U8"),
-            new Packing("nvfp4", 4, 16, "U8"))) {
+            new Packing("nvfp4", 4, 16, "U8"));
+    for (Packing packing : packings) {
       sizes.add(new Sizes(6, 7, 3, true, 128, 128, 128, packing, false));
     }
+    SplittableRandom random = new SplittableRandom(5);
+    for (int i = 0; i < RANDOM; i++) {
+      int experts = 1 + random.nextInt(40);
+      Packing packing = i % 2 == 0 ? null : packings.get(random.nextInt(packings.size()));
+      sizes.add(
+          new Sizes(
+              List.of(1, 2, 7, 64, 65).get(i % 5),
+              experts,
+              1 + random.nextInt(Math.min(10, experts)),
+              random.nextBoolean(),
+              size(random, packing),
+              size(random, packing),
+              size(random, packing),
+              packing,
+              experts > 1 && random.nextInt(4) == 0));
+    }
     return sizes.stream().map(ExpertCases::of).toList();
+  }
+
+  /** Of a matrix: whole groups, or odd. */
+  private static int size(SplittableRandom random, @Nullable Packing packing) {
+    return packing == null
+        ? 1 + random.nextInt(70)
+        : packing.group() * (1 + random.nextInt(128 / packing.group()));
   }
 
   private static OperationCase of(Sizes s) {
@@ -73,7 +99,7 @@ final class ExpertCases {
                 s.inner,
                 s.sharedInner),
         (backend, folder) -> {
-          SplittableRandom random = new SplittableRandom(s.tokens * 100 + s.experts);
+          SplittableRandom random = new SplittableRandom(s.tokens * 100L + s.experts);
           float[] x = gaussian(random, s.tokens * s.hidden, 1);
           float[] router = gaussian(random, s.experts * s.hidden, 1 / Math.sqrt(s.hidden));
           if (s.twins) {
@@ -163,6 +189,9 @@ final class ExpertCases {
       double[] weights =
           Definitions.route(Definitions.matmul(row, router, s.hidden), s.chosen, s.renormalise);
       for (int e = 0; e < s.experts; e++) {
+        if (weights[e] == 0) {
+          continue;
+        }
         double[] y =
             Definitions.swiglu(
                 row,

@@ -80,8 +80,12 @@ final class OperationBench implements AutoCloseable {
   /** All rows of a bound matrix as a tensor. */
   Tensor input(String path) {
     WeightSpec spec = specs.stream().filter(s -> s.path().equals(path)).findFirst().orElseThrow();
-    int[] all = IntStream.range(0, spec.rows()).toArray();
-    return backend.embed(weight(path), backend.tokens(all));
+    return input(path, IntStream.range(0, spec.rows()).toArray());
+  }
+
+  /** These rows of a bound matrix as a tensor. */
+  Tensor input(String path, int[] rows) {
+    return backend.embed(weight(path), backend.tokens(rows));
   }
 
   float[] read(Tensor tensor) {

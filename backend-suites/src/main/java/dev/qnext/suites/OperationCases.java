@@ -22,6 +22,8 @@ import java.util.SplittableRandom;
  * format and seeded sizes against {@link Definitions}.
  */
 final class OperationCases {
+  private static final int[] TOKENS = {1, 2, 7, 64, 65};
+
   private OperationCases() {}
 
   static List<OperationCase> all() {
@@ -29,21 +31,30 @@ final class OperationCases {
     OpCases.of("quantize").forEach(c -> cases.add(dequantized(c)));
     OpCases.of("quantized_matmul").forEach(c -> cases.add(product(c)));
     OpCases.of("rms_norm_one_plus").forEach(c -> cases.add(norm(c)));
-    int seed = 0;
+    SplittableRandom random = new SplittableRandom(3);
     for (Packing packing : Packing.all()) {
-      cases.add(linear(packing, 1 + seed % 19, 1 + seed * 7 % 40, 128 << seed % 3, seed++));
+      for (int tokens : TOKENS) {
+        int columns = packing.group() * (1 + random.nextInt(512 / packing.group()));
+        cases.add(linear(packing, tokens, 1 + random.nextInt(150), columns, cases.size()));
+      }
+      cases.add(embed(packing, 3 * packing.group(), cases.size()));
     }
     for (String dtype : List.of("F32", "F16", "BF16")) {
       for (int columns : new int[] {1, 7, 33, 128}) {
-        cases.add(plain(dtype, 1 + seed % 19, 1 + seed * 7 % 40, columns, seed++));
+        cases.add(plain(dtype, 1 + columns % 19, 1 + columns % 40, columns, cases.size()));
+      }
+      for (int tokens : TOKENS) {
+        int columns = 1 + random.nextInt(300);
+        cases.add(plain(dtype, tokens, 1 + random.nextInt(150), columns, cases.size()));
       }
     }
-    for (int columns : new int[] {5, 64, 257}) {
-      cases.add(addNorm(3, columns, false, seed++));
-      cases.add(addNorm(20, columns, true, seed++));
+    for (int tokens : TOKENS) {
+      cases.add(addNorm(tokens, 1 + random.nextInt(300), tokens % 2 == 0, cases.size()));
+      cases.add(addNorm(tokens, 1 + random.nextInt(300), tokens % 2 == 1, cases.size()));
+      cases.add(swiglu(tokens, 1 + random.nextInt(300), cases.size()));
     }
-    cases.add(logits(9, 30, 40, seed++));
-    cases.add(permuted(4, 24, seed++));
+    cases.add(logits(9, 30, 40, cases.size()));
+    cases.add(permuted(4, 24, cases.size()));
     return cases;
   }
 
@@ -125,6 +136,54 @@ final class OperationCases {
             Tensor y = backend.linear(bench.weight("w"), bench.input("x"));
             return new Result(
                 bench.read(y), Definitions.matmul(widened(x), widened(w.dequantized()), columns));
+          }
+        });
+  }
+
+  /** Some rows of a table, some of them twice. */
+  private static OperationCase embed(Packing packing, int columns, long seed) {
+    return new OperationCase(
+        "embed",
+        "%s, columns=%d".formatted(packing, columns),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          Packing.Packed w = packing.pack(gaussian(random, 40 * columns, 0.1), 40, columns);
+          int[] ids = random.ints(65, 0, 40).toArray();
+          double[] expected = new double[ids.length * columns];
+          for (int i = 0; i < expected.length; i++) {
+            expected[i] = w.dequantized()[ids[i / columns] * columns + i % columns];
+          }
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .tensor("w.weight", w.weight())
+                  .tensor("w.scales", w.scales())
+                  .tensor("w.biases", w.biases())
+                  .spec(WeightSpec.matrix("w", 40, columns))
+                  .bind(folder)) {
+            return new Result(bench.read(bench.input("w", ids)), expected);
+          }
+        });
+  }
+
+  private static OperationCase swiglu(int tokens, int columns, long seed) {
+    return new OperationCase(
+        "swiglu",
+        "T=%d, columns=%d".formatted(tokens, columns),
+        (backend, folder) -> {
+          SplittableRandom random = new SplittableRandom(seed);
+          float[] gate = gaussian(random, tokens * columns, 8);
+          float[] up = gaussian(random, tokens * columns, 1);
+          double[] expected = new double[gate.length];
+          for (int i = 0; i < gate.length; i++) {
+            expected[i] = Definitions.silu(gate[i]) * up[i];
+          }
+          try (OperationBench bench =
+              new OperationBench(backend)
+                  .matrix("gate", gate, columns)
+                  .matrix("up", up, columns)
+                  .bind(folder)) {
+            Tensor y = backend.swiglu(bench.input("gate"), bench.input("up"));
+            return new Result(bench.read(y), expected);
           }
         });
   }
@@ -212,8 +271,7 @@ final class OperationCases {
           for (int i = 0; i < sum.length; i++) {
             sum[i] = x[i] + (delta ? d[i] : 0.0);
           }
-          double[] onePlus = Arrays.stream(widened(weight)).map(w -> 1 + w).toArray();
-          double[] normed = Definitions.rmsNorm(sum, onePlus, 1e-5f);
+          double[] normed = Definitions.rmsNorm(sum, Definitions.onePlus(weight), 1e-5f);
           try (OperationBench bench =
               new OperationBench(backend)
                   .matrix("x", x, columns)
