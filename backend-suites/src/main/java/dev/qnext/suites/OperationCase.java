@@ -9,16 +9,16 @@ import java.nio.file.Path;
  * @param op the name of the {@link Backend}'s method
  * @param sizes formats and sizes, to be printed with it
  */
-record OperationCase(String op, String sizes, Body body) {
+public record OperationCase(String op, String sizes, Body body) {
   @FunctionalInterface
-  interface Body {
+  public interface Body {
     /** Runs the case; weights are written to the folder. */
     Result run(Backend backend, Path folder);
   }
 
   /** What came out, and the definition's numbers in f64. */
   @SuppressWarnings("ArrayRecordComponent")
-  record Result(float[] actual, double[] expected) {}
+  public record Result(float[] actual, double[] expected) {}
 
   @Override
   public String toString() {

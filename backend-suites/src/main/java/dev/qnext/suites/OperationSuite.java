@@ -42,6 +42,16 @@ public abstract class OperationSuite extends BackendSuite {
     }
   }
 
+  static Stream<OperationCase> ties() {
+    return ExpertCases.ties().stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("ties")
+  protected void theFirstOfEqualExpertsIsTaken(OperationCase c) {
+    agreesWithItsDefinition(c);
+  }
+
   @Test
   void concatAndRows() {
     SplittableRandom random = new SplittableRandom(1);
