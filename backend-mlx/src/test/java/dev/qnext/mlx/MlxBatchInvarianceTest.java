@@ -10,6 +10,7 @@ class MlxBatchInvarianceTest extends BatchInvarianceSuite {
     return new MlxProvider().open();
   }
 
+  /** Seen: 2.6e-5 in nine of ten tests, 2.2e-4 in a random model that magnifies its rounding. */
   @Override
   protected double tolerance() {
     return 1e-3;

@@ -10,8 +10,9 @@ class MlxLayoutTest extends LayoutSuite {
     return new MlxProvider().open();
   }
 
+  /** Seen: 1.1e-5, between packed weights and the numbers that they stand for. */
   @Override
   protected double tolerance() {
-    return 1e-3;
+    return 1e-4;
   }
 }
