@@ -73,6 +73,11 @@ public final class MlxBackend implements Backend {
     return "mlx";
   }
 
+  @Override
+  public boolean deferred() {
+    return true;
+  }
+
   /** Where this backend computes. */
   MlxDevice device() {
     return mlx.device();
