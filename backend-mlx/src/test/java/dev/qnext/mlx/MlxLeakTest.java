@@ -36,7 +36,9 @@ class MlxLeakTest {
   /** Until here traces are made and Java's compiler fills its own memory. */
   private static final int WARM = 6;
 
-  /** The JVM's own memory comes and goes by megabytes, so the least of several rounds is compared. */
+  /**
+   * The JVM's own memory comes and goes by megabytes, so the least of several rounds is compared.
+   */
   private static final long NOISE = 2 << 20;
 
   private static final Sampling SAMPLING = new Sampling(0.8f, 20, 0.9f, 0, 1);
@@ -96,6 +98,10 @@ class MlxLeakTest {
         .describedAs("growth of the heap")
         .isLessThan(NOISE / 4);
     assertThat(Mlx.liveArrays()).describedAs("after all is closed").isEqualTo(before);
+  }
+
+  private static long least(List<Use> uses, ToLongFunction<Use> what) {
+    return uses.stream().mapToLong(what).min().orElseThrow();
   }
 
   /**
