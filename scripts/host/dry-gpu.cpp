@@ -430,6 +430,12 @@ long gather_mm(Primitive&, const Arrays& in, Arrays& out) {
   return 1 + need_matmul_strides(in[0], in[0].shape(-2) == 1) + need_matmul_strides(in[1], in[1].shape(-1) == 1);
 }
 
+long quantize(Primitive& p, const Arrays& in, Arrays& out) {  // and back
+  long launches = one(p, in, out);
+  for (auto& x : in) launches += x.ndim() > 0 && need_rows(x);
+  return launches;
+}
+
 long quantized_matmul(Primitive& p, const Arrays& in, Arrays& out) {
   auto [group, bits, mode, transpose] = static_cast<QuantizedMatmul&>(p).state();
   allocate(out[0]);
@@ -499,7 +505,7 @@ const std::map<std::string, Rule>& rules() {
     all(binary, {"Add", "ArcTan2", "BitwiseBinary", "Divide", "DivMod", "Equal", "Greater", "GreaterEqual", "Less",
                  "LessEqual", "LogAddExp", "LogicalAnd", "LogicalOr", "Maximum", "Minimum", "Multiply", "NotEqual",
                  "Power", "Remainder", "Subtract"});
-    all(one, {"Arange", "ArgReduce", "Gather", "GatherAxis", "RandomBits", "fast::Quantize"});
+    all(one, {"Arange", "ArgReduce", "Gather", "GatherAxis", "RandomBits"});
     all(two, {"DynamicSlice", "Pad"});
     all(scatter, {"Scatter", "ScatterAxis"});
     all(matmul, {"AddMM", "Matmul"});
@@ -525,8 +531,10 @@ const std::map<std::string, Rule>& rules() {
     t["Softmax"] = softmax;
     t["Sort"] = sort;
     t["View"] = view_as;
+    t["fast::ConvertFP8"] = unary;
     t["fast::CustomKernel"] = custom_kernel;
     t["fast::LayerNorm"] = softmax;
+    t["fast::Quantize"] = quantize;
     t["fast::RMSNorm"] = rms_norm;
     t["fast::RoPE"] = rope;
     t["fast::ScaledDotProductAttention"] = attention;
