@@ -69,6 +69,11 @@ public final class Mlx implements AutoCloseable {
             ? mlx_c.mlx_default_gpu_stream_new(memory)
             : mlx_c.mlx_default_cpu_stream_new(memory);
     MlxErrors.checkHandle(stream);
+    if (device == MlxDevice.CPU) {
+      // Fused kernels on the CPU are made with the machine's C++ compiler; the replay alone needs
+      // none.
+      MlxErrors.check(mlx_c.mlx_set_compile_mode(mlx_c.MLX_COMPILE_MODE_NO_FUSE()));
+    }
     this.trace = mlx_closure_new_func_payload$fun.allocate(this::trace, memory);
     arenas.add(new MlxArena(this));
   }
@@ -96,6 +101,12 @@ public final class Mlx implements AutoCloseable {
     array.handle();
     array.owner = null;
     return array;
+  }
+
+  /** A second handle of the same array. */
+  public MlxArray share(MlxArray array) {
+    MlxArray out = result();
+    return done(mlx_c.mlx_array_set(out.handle(), array.handle()), out);
   }
 
   void leave(MlxArena arena) {
@@ -522,6 +533,11 @@ public final class Mlx implements AutoCloseable {
   public MlxArray argPartition(MlxArray a, int kth, int axis) {
     MlxArray out = result();
     return done(mlx_c.mlx_argpartition_axis(out.handle(), a.handle(), kth, axis, stream), out);
+  }
+
+  public MlxArray floorDivide(MlxArray a, MlxArray b) {
+    MlxArray out = result();
+    return done(mlx_c.mlx_floor_divide(out.handle(), a.handle(), b.handle(), stream), out);
   }
 
   public MlxArray softmax(MlxArray a, int axis) {

@@ -14,4 +14,9 @@ public final class MlxException extends RuntimeException {
   public MlxException(String message, Throwable cause) {
     super(message, cause);
   }
+
+  @Override
+  public String getMessage() {
+    return String.valueOf(super.getMessage());
+  }
 }
