@@ -2,7 +2,7 @@
 
     mlx_lm_step.py launches MODEL [CONTEXT]     kernels of one step, by primitive (needs dry-gpu.so preloaded)
     mlx_lm_step.py layers MODEL [CONTEXT]       the same for one layer of each kind and for what lies around the layers
-    mlx_lm_step.py build MODEL [STEPS]          milliseconds to build one step, median (needs dry-gpu.so preloaded)
+    mlx_lm_step.py build MODEL [STEPS]          milliseconds to build one step, medians: wall, processor (dry-gpu.so too)
     mlx_lm_step.py logits MODEL OUT IDS...      logits of every position in f32 on MLX's CPU device, to a safetensors file
 
 The step is that of mlx_lm.generate.generate_step with greedy sampling, bf16 as on a Mac. MLX 0.32.2's gather_qmm lacks
@@ -112,16 +112,17 @@ def layers(folder, context=16):
     print(f"# embedding, last norm, head, log-probabilities, greedy choice\n{gpu.counted(around)}", end="")
 
 
-def build(folder, steps=200):
+def build(folder, steps=400):
     DryGpu()
     step = Step(folder, 16)
-    times = []
+    wall, processor = [], []
     for _ in range(int(steps)):
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.thread_time()
         outputs = step.build()
-        times.append(time.perf_counter() - start)
+        processor.append(time.thread_time() - used)
+        wall.append(time.perf_counter() - start)
         mx.async_eval(*outputs)
-    print(f"{1000 * statistics.median(times[len(times) // 4:]):.3f}")
+    print(*(f"{1000 * statistics.median(times[len(times) // 2:]):.3f}" for times in (wall, processor)))
 
 
 def logits(folder, out, *ids):

@@ -128,7 +128,7 @@ final class DryGpu {
   /** Kernels of a primitive, and how often it was evaluated. */
   record Count(long primitives, long launches) {}
 
-  /** Does the work and tells the primitives that were evaluated meanwhile, by class name. */
+  /** Does the work and tells the primitives that were evaluated meanwhile: class, or class and name. */
   static Map<String, Count> count(Runnable work) throws Throwable {
     Linker linker = Linker.nativeLinker();
     SymbolLookup library = SymbolLookup.libraryLookup(System.getProperty(PROPERTY), Arena.global());
@@ -140,19 +140,10 @@ final class DryGpu {
     reset.invokeExact();
     work.run();
     MemorySegment text = (MemorySegment) report.invokeExact();
-    return parse(text.reinterpret(Long.MAX_VALUE).getString(0));
-  }
-
-  /** The lines of the dry GPU's report. */
-  static Map<String, Count> parse(String report) {
     Map<String, Count> counts = new TreeMap<>();
-    for (String line : report.lines().toList()) {
+    for (String line : text.reinterpret(Long.MAX_VALUE).getString(0).lines().toList()) {
       String[] fields = line.split("\t", -1);
-      Count count = new Count(Long.parseLong(fields[1]), Long.parseLong(fields[2]));
-      counts.merge(
-          fields[0].split(" ", 2)[0],
-          count,
-          (a, b) -> new Count(a.primitives + b.primitives, a.launches + b.launches));
+      counts.put(fields[0], new Count(Long.parseLong(fields[1]), Long.parseLong(fields[2])));
     }
     return counts;
   }
