@@ -31,14 +31,25 @@ import org.jspecify.annotations.Nullable;
  * may depend on how many rows a pass has; how often that changes a token is measured, not excluded.
  */
 public final class MlxBackend implements Backend {
-  private final Mlx mlx;
-  private final MlxType type;
-  private final MlxSampler sampler;
+  /**
+   * Freed buffers that MLX keeps: without a limit they grow to fill the machine, without any it is
+   * slower by half.
+   */
+  private static final long CACHE_LIMIT = 1L << 30;
 
-  MlxBackend(Mlx mlx, MlxType type) {
+  private final Mlx mlx;
+  private final MlxSampler sampler;
+  private final MlxLimits limits;
+
+  /** Of the activations; a GPU computes in the half that the first checkpoint holds. */
+  private MlxType type;
+
+  MlxBackend(Mlx mlx) {
     this.mlx = mlx;
-    this.type = type;
+    this.type = mlx.device() == MlxDevice.CPU ? MlxType.FLOAT32 : MlxType.BFLOAT16;
     this.sampler = new MlxSampler(mlx);
+    this.limits = new MlxLimits(mlx.device());
+    MlxMemory.cacheLimit(CACHE_LIMIT);
   }
 
   /** Runs what computes, and turns MLX's failure into a sentence. */
@@ -62,6 +73,11 @@ public final class MlxBackend implements Backend {
     return "mlx";
   }
 
+  @Override
+  public boolean deferred() {
+    return true;
+  }
+
   /** Where this backend computes. */
   MlxDevice device() {
     return mlx.device();
@@ -69,6 +85,10 @@ public final class MlxBackend implements Backend {
 
   @Override
   public Weights bind(Checkpoint checkpoint, Layout layout) {
+    if (mlx.device() == MlxDevice.GPU) {
+      type = MlxWeights.half(checkpoint, layout);
+    }
+    limits.requireRoom(MlxWeights.bytes(type, checkpoint, layout));
     try {
       return new MlxWeights(mlx, type, checkpoint, layout);
     } catch (MlxException e) {
@@ -79,7 +99,10 @@ public final class MlxBackend implements Backend {
   @Override
   public State newState(StateShape shape, long capacity) {
     try (MlxArena arena = mlx.arena()) {
-      return new MlxState(mlx, type, shape, capacity);
+      MlxState state = new MlxState(mlx, type, shape, capacity);
+      guarded(state::eval);
+      limits.wire();
+      return state;
     }
   }
 

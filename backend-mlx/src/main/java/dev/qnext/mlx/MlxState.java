@@ -149,7 +149,7 @@ final class MlxState implements State {
       length += n;
       if (pass == Pass.PREFILL) {
         // The pass's intermediate results go back before the next one makes its own.
-        MlxBackend.guarded(() -> eval());
+        MlxBackend.guarded(this::eval);
         if (passTokens > MAX_VERIFY) {
           MlxMemory.clearCache();
         }
@@ -159,7 +159,7 @@ final class MlxState implements State {
     }
   }
 
-  private void eval() {
+  void eval() {
     List<MlxArray> all = new ArrayList<>();
     layers.forEach(layer -> all.addAll(layer.held()));
     for (int from = 0; from < all.size(); from += MOST_AT_ONCE) {

@@ -1,6 +1,5 @@
 package dev.qnext.mlx;
 
-import dev.qnext.QnextException;
 import dev.qnext.backend.Weight;
 import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
@@ -57,6 +56,18 @@ final class MlxWeights implements Weights {
       close();
       throw e;
     }
+  }
+
+  /** The half type that a checkpoint's numbers have: f16 if its first matrix says so, else bf16. */
+  static MlxType half(Checkpoint checkpoint, Layout layout) {
+    for (WeightSpec spec : layout.weights()) {
+      if (spec.kind() == WeightSpec.Kind.MATRIX) {
+        return checkpoint.find(spec).format().scaleType() == DType.F16
+            ? MlxType.FLOAT16
+            : MlxType.BFLOAT16;
+      }
+    }
+    return MlxType.BFLOAT16;
   }
 
   /** Bytes that a layout's weights will take on the device. */
@@ -220,6 +231,38 @@ final class MlxWeights implements Weights {
     return own(mlx.array(values, shape));
   }
 
+  /**
+   * A matrix with the rows of one, then those of the other, packed if both are packed alike, else
+   * plain; rows of nothing fill up to a multiple of 8, which MLX's fast kernels ask for.
+   */
+  MlxMatrix stacked(MlxMatrix a, MlxMatrix b, MlxType plain) {
+    boolean alike = a.quantization() == b.quantization();
+    int fill = -(a.rows() + b.rows()) & 7;
+    MlxArray codes =
+        alike ? stack(a.weight(), b.weight(), fill) : stack(a.plain(plain), b.plain(plain), fill);
+    boolean packed = alike && a.quantization() != null;
+    return new MlxMatrix(
+        a.path(),
+        mlx,
+        this,
+        a.rows() + b.rows() + fill,
+        a.columns(),
+        codes,
+        packed ? null : own(mlx.transpose(codes, 1, 0)),
+        packed ? stackOrNull(a.scales(), b.scales(), fill) : null,
+        packed ? stackOrNull(a.biases(), b.biases(), fill) : null,
+        packed ? a.quantization() : null);
+  }
+
+  private @Nullable MlxArray stackOrNull(@Nullable MlxArray a, @Nullable MlxArray b, int fill) {
+    return a == null || b == null ? null : stack(a, b, fill);
+  }
+
+  private MlxArray stack(MlxArray a, MlxArray b, int fill) {
+    MlxArray nothing = mlx.zeros(mlx.type(a), fill, mlx.dimension(a, 1));
+    return constant(fill == 0 ? mlx.concatenate(0, a, b) : mlx.concatenate(0, a, b, nothing));
+  }
+
   /** A traced function that stays as long as the weights. */
   MlxFunction function(MlxFunction.Body body) {
     MlxFunction function = mlx.compile(body);
@@ -256,11 +299,5 @@ final class MlxWeights implements Weights {
     arrays.forEach(MlxArray::close);
     arrays.clear();
     weights.clear();
-  }
-
-  static QnextException tooLarge(long bytes, long limit, String device) {
-    return new QnextException(
-        "the weights take %,d MB, but %s has room for %,d MB; take a smaller quantization or close other programs"
-            .formatted(bytes >> 20, device, limit >> 20));
   }
 }
