@@ -128,7 +128,9 @@ final class DryGpu {
   /** Kernels of a primitive, and how often it was evaluated. */
   record Count(long primitives, long launches) {}
 
-  /** Does the work and tells the primitives that were evaluated meanwhile: class, or class and name. */
+  /**
+   * Does the work and tells the primitives that were evaluated meanwhile: class, or class and name.
+   */
   static Map<String, Count> count(Runnable work) throws Throwable {
     Linker linker = Linker.nativeLinker();
     SymbolLookup library = SymbolLookup.libraryLookup(System.getProperty(PROPERTY), Arena.global());

@@ -10,7 +10,6 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxDevice;
 import dev.qnext.mlx.face.MlxLibrary;
-import dev.qnext.mlx.face.MlxType;
 import dev.qnext.model.LanguageModel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -40,13 +39,12 @@ final class MlxStep implements AutoCloseable {
   private final LanguageModel model;
   private final State state;
   private Tensor token;
+  private boolean open;
 
   /** A sequence with a prompt of so many tokens behind it. */
-  private MlxStep(Path folder, MlxDevice device, int context) {
+  MlxStep(Path folder, MlxDevice device, int context) {
     MlxLibrary.load();
-    backend =
-        new MlxBackend(
-            new Mlx(device), device == MlxDevice.GPU ? MlxType.BFLOAT16 : MlxType.FLOAT32);
+    backend = new MlxBackend(new Mlx(device));
     checkpoint = Checkpoint.open(folder);
     model = LanguageModel.load(checkpoint, backend);
     state = backend.newState(model.stateShape(), context + 10_000L);
@@ -78,12 +76,12 @@ final class MlxStep implements AutoCloseable {
   private static void launches(Path folder, int context, int tokens) throws Throwable {
     try (MlxStep step = new MlxStep(folder, MlxDevice.GPU, context)) {
       Map<String, DryGpu.Count> counts = Map.of();
-      for (int i = 0; i < 4; i++) { // the first ones trace and grow buffers
+      for (int i = 0; i < 4; i++) { // the first ones trace, and make buffers
         counts =
             DryGpu.count(() -> {
               if (tokens == 1) {
-                step.decode();
-                step.backend.start(step.token);
+                step.decode(Sampling.GREEDY);
+                step.start();
               } else {
                 step.pass(Pass.VERIFY, tokens);
               }
@@ -107,10 +105,10 @@ final class MlxStep implements AutoCloseable {
       for (int i = 0; i < steps; i++) {
         long start = System.nanoTime();
         long used = threads.getCurrentThreadCpuTime();
-        step.decode();
+        step.decode(Sampling.GREEDY);
         processor[i] = threads.getCurrentThreadCpuTime() - used;
         wall[i] = System.nanoTime() - start;
-        step.backend.start(step.token);
+        step.start();
       }
       System.out.printf("%.3f %.3f%n", median(wall) / 1e6, median(processor) / 1e6);
     }
@@ -137,25 +135,38 @@ final class MlxStep implements AutoCloseable {
     }
   }
 
-  /** Builds the next step from a token that nobody has read. */
-  private void decode() {
+  /** Builds the next step from a token that nobody has read; the pass before it is kept. */
+  void decode(Sampling sampling) {
+    if (open) {
+      state.accept(1);
+    }
+    state.begin(Pass.VERIFY, 1);
+    open = true;
     Tensor next;
     try (Scope scope = backend.scope()) {
-      state.begin(Pass.VERIFY, 1);
       Tensor hidden = model.forward(token, state);
-      state.accept(1);
-      Tensor logits = model.logits(hidden, Rows.last(hidden));
-      next = scope.keep(backend.sample(logits, Sampling.GREEDY, state.length()));
+      next =
+          scope.keep(
+              backend.sample(model.logits(hidden, Rows.all(hidden)), sampling, state.length() + 1));
     }
     token.close();
     token = next;
   }
 
+  /** Begins to compute what {@link #decode} built. */
+  void start() {
+    backend.start(token);
+  }
+
   /** A pass of so many tokens, computed up to a token for each row; a verify pass keeps half. */
-  private void pass(Pass pass, int tokens) {
+  void pass(Pass pass, int tokens) {
+    if (open) {
+      state.accept(1);
+      open = false;
+    }
+    state.begin(pass, tokens);
     Tensor drawn;
     try (Scope scope = backend.scope()) {
-      state.begin(pass, tokens);
       Tensor hidden = model.forward(backend.tokens(new int[tokens]), state);
       Rows rows = pass == Pass.PREFILL ? Rows.last(hidden) : Rows.all(hidden);
       drawn =
