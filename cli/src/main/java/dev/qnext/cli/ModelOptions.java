@@ -18,7 +18,7 @@ final class ModelOptions {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      description = "What computes. Default: the best that works here.")
+      description = "What computes. Default: auto, the best that works here.")
   private @Nullable String backend;
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
@@ -47,6 +47,6 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend. */
   Engine open(Path folder) {
-    return Engine.open(folder, backend);
+    return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
   }
 }
