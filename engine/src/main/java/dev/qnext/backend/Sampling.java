@@ -180,13 +180,20 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
    * h, and -log(-log1p(-(h + 1/2) / 2^32)) has full precision in the large values, which decide.
    */
   public static double noise(long seed, long position, int token) {
+    int h = mix(key(seed, position) ^ token);
+    double uniform = ((h & 0xFFFFFFFFL) + 0.5) * 0x1p-32;
+    return -StrictMath.log(-StrictMath.log1p(-uniform));
+  }
+
+  /**
+   * The part of the hash that all tokens of a position share: what the token's id is xored with.
+   */
+  public static int key(long seed, long position) {
     int h = mix((int) seed);
     h = mix(h ^ (int) (seed >>> 32));
     h = mix(h + 0x9E3779B9 ^ (int) position);
     h = mix(h + 0x85EBCA6B ^ (int) (position >>> 32));
-    h = mix(h + 0xC2B2AE35 ^ token);
-    double uniform = ((h & 0xFFFFFFFFL) + 0.5) * 0x1p-32;
-    return -StrictMath.log(-StrictMath.log1p(-uniform));
+    return h + 0xC2B2AE35;
   }
 
   private static int mix(int h) {

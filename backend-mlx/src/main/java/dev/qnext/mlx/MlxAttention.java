@@ -1,0 +1,110 @@
+package dev.qnext.mlx;
+
+import dev.qnext.backend.AttentionArgs;
+import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.Mlx.Mask;
+import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxDevice;
+import dev.qnext.mlx.face.MlxException;
+import dev.qnext.mlx.face.MlxFunction;
+
+/** Gated attention of one layer: what its arguments fold to, and its graph. */
+final class MlxAttention {
+  /**
+   * Keys from which on a prefill insists on the kernel without a score matrix: slower, but the
+   * matrix of a pass of 2048 tokens takes 16 heads x 2048 x keys x 2 bytes.
+   */
+  private static final int FUSED_FROM = 8192;
+
+  private final Mlx mlx;
+  private final AttentionArgs args;
+  private final MlxArray qNorm;
+  private final MlxArray kNorm;
+  private final MlxArray periods;
+  private final MlxFunction gated;
+  private boolean fused;
+
+  MlxAttention(Mlx mlx, AttentionArgs args) {
+    this.mlx = mlx;
+    this.args = args;
+    this.fused = mlx.device() == MlxDevice.GPU;
+    MlxWeights home = MlxVector.of(args.qNorm()).home();
+    this.qNorm = norm(home, MlxVector.of(args.qNorm()));
+    this.kNorm = norm(home, MlxVector.of(args.kNorm()));
+    float[] frequencies = args.rope().inverseFrequency();
+    float[] reciprocals = new float[frequencies.length];
+    for (int i = 0; i < reciprocals.length; i++) {
+      reciprocals[i] = (float) (1.0 / frequencies[i]);
+    }
+    this.periods = home.constant(reciprocals, reciprocals.length);
+    this.gated = home.function(in -> new MlxArray[] {mlx.multiply(in[0], mlx.sigmoid(in[1]))});
+  }
+
+  static MlxAttention of(Mlx mlx, AttentionArgs args) {
+    return MlxVector.of(args.qNorm())
+        .home()
+        .piece(args, MlxAttention.class, () -> new MlxAttention(mlx, args));
+  }
+
+  /** YaRN's factor on cos and sin is a factor on what is turned, so the norm before carries it. */
+  private MlxArray norm(MlxWeights home, MlxVector norm) {
+    float factor = args.rope().attentionFactor();
+    if (factor == 1) {
+      return norm.array();
+    }
+    float[] values = norm.values().clone();
+    for (int i = 0; i < args.rope().rotaryDim(); i++) {
+      values[i] *= factor;
+    }
+    return home.constant(mlx.asType(mlx.array(values, values.length), mlx.type(norm.array())));
+  }
+
+  /**
+   * @param qGate [T, heads * 2 * headDim]
+   * @param k [T, kvHeads * headDim]; v likewise
+   * @return [T, heads * headDim]
+   */
+  MlxArray attend(
+      MlxArray qGate, MlxArray k, MlxArray v, int tokens, MlxKeyValues cache, int first) {
+    int heads = args.heads();
+    int dim = args.headDim();
+    MlxArray both = mlx.reshape(qGate, 1, tokens, heads, 2 * dim);
+    MlxArray gate = mlx.slice(both, 3, dim, 2 * dim);
+    MlxArray q = mlx.rmsNorm(mlx.slice(both, 3, 0, dim), qNorm, args.eps());
+    MlxArray keys = mlx.rmsNorm(mlx.reshape(k, 1, tokens, args.kvHeads(), dim), kNorm, args.eps());
+    MlxArray values = mlx.reshape(v, 1, tokens, args.kvHeads(), dim);
+    int turned = args.rope().rotaryDim();
+    q = mlx.rope(headsFirst(q, tokens, heads), turned, first, periods);
+    keys = mlx.rope(headsFirst(keys, tokens, args.kvHeads()), turned, first, periods);
+    cache.append(keys, headsFirst(values, tokens, args.kvHeads()), first, tokens);
+    int length = first + tokens;
+    MlxArray o = attend(q, cache.keys(length), cache.values(length), tokens, length);
+    if (tokens == 1) {
+      MlxArray out = mlx.reshape(o, 1, 1, heads, dim);
+      return mlx.reshape(gated.apply(out, gate)[0], 1, heads * dim);
+    }
+    MlxArray out = mlx.multiply(mlx.transpose(o, 0, 2, 1, 3), mlx.sigmoid(gate));
+    return mlx.reshape(out, tokens, heads * dim);
+  }
+
+  private MlxArray attend(MlxArray q, MlxArray keys, MlxArray values, int tokens, int length) {
+    float scale = (float) (1 / Math.sqrt(args.headDim()));
+    Mask mask = tokens == 1 ? Mask.ALL : Mask.CAUSAL;
+    if (fused && length > FUSED_FROM) {
+      try {
+        return mlx.attention(q, keys, values, scale, mask, true);
+      } catch (MlxException e) {
+        fused = false; // no such kernel for this shape
+      }
+    }
+    return mlx.attention(q, keys, values, scale, mask, false);
+  }
+
+  /**
+   * [1, T, heads, D] to [1, heads, T, D]; for one token both are the same numbers in the same
+   * order.
+   */
+  private MlxArray headsFirst(MlxArray x, int tokens, int heads) {
+    return tokens == 1 ? mlx.reshape(x, 1, heads, 1, args.headDim()) : mlx.transpose(x, 0, 2, 1, 3);
+  }
+}

@@ -1,0 +1,388 @@
+package dev.qnext.mlx;
+
+import dev.qnext.backend.DeltaArgs;
+import dev.qnext.backend.Pass;
+import dev.qnext.backend.StateShape;
+import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxFunction;
+import dev.qnext.mlx.face.MlxType;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Gated delta net of one layer: what its weights fold to, and its graph, all in f32 between the
+ * projections.
+ *
+ * <pre>
+ * S = g S;  delta = beta (v - S k);  S = S + delta k^T;  o = S q
+ * </pre>
+ *
+ * Decode and verify take the tokens one by one in this form; prefill takes {@link #CHUNK} at a time
+ * by matrix products. The state is [key heads, value heads per key head, valueDim, keyDim]. Source:
+ * arXiv 2412.06464, transformers modular_qwen3_next.py.
+ */
+final class MlxDeltaNet {
+  private static final int CHUNK = 64;
+
+  private final Mlx mlx;
+  private final MlxType type;
+  private final StateShape.Delta shape;
+  private final int groups;
+  private final int perGroup;
+  private final int keyDim;
+  private final int valueDim;
+  private final int keys;
+  private final int values;
+  private final float normEps;
+  private final float l2Eps;
+  private final List<MlxArray> taps = new ArrayList<>();
+  private final MlxArray l2Scale;
+  private final MlxArray isBeta;
+  private final MlxArray minusA;
+  private final MlxArray bias;
+  private final MlxArray zero;
+  private final MlxArray norm;
+  private final MlxArray causal;
+  private final MlxArray strictlyLower;
+  private final List<MlxArray> merges = new ArrayList<>();
+  private final MlxArray identity;
+  private final MlxFunction decode;
+
+  MlxDeltaNet(Mlx mlx, DeltaArgs args, MlxType type) {
+    this.mlx = mlx;
+    this.type = type;
+    this.shape = args.shape();
+    this.groups = shape.keyHeads();
+    this.perGroup = shape.valueHeads() / shape.keyHeads();
+    this.keyDim = shape.keyDim();
+    this.valueDim = shape.valueDim();
+    this.keys = groups * keyDim;
+    this.values = shape.valueHeads() * valueDim;
+    MlxWeights home = MlxVector.of(args.norm()).home();
+
+    float[] conv = MlxVector.of(args.conv1d()).values();
+    for (int k = 0; k < shape.kernel(); k++) {
+      float[] tap = new float[shape.channels()];
+      for (int c = 0; c < tap.length; c++) {
+        tap[c] = conv[c * shape.kernel() + k];
+      }
+      taps.add(home.constant(tap, 1, tap.length));
+    }
+
+    // L2 norm is RMS norm over sqrt(keyDim), its epsilon in the mean. The query's further 1 /
+    // sqrt(keyDim) goes through S
+    // to the output, where the norm takes it out but for its epsilon.
+    this.l2Eps = 1e-6f / keyDim;
+    float[] scale = new float[keyDim];
+    Arrays.fill(scale, (float) (1 / Math.sqrt(keyDim)));
+    this.l2Scale = home.constant(scale, keyDim);
+    this.normEps = args.eps() * keyDim;
+    this.norm = home.constant(MlxVector.of(args.norm()).values(), valueDim);
+
+    // One row of gates holds b, then a: beta = sigmoid(b), and log g = -exp(A_log) softplus(a +
+    // dt_bias).
+    int heads = shape.valueHeads();
+    float[] minus = new float[2 * heads];
+    float[] biases = new float[2 * heads];
+    int[] beta = new int[2 * heads];
+    for (int h = 0; h < heads; h++) {
+      beta[h] = 1;
+      minus[heads + h] = (float) -Math.exp(MlxVector.of(args.aLog()).values()[h]);
+      biases[heads + h] = MlxVector.of(args.dtBias()).values()[h];
+    }
+    this.minusA = home.constant(minus, 1, 2 * heads);
+    this.bias = home.constant(biases, 1, 2 * heads);
+    this.isBeta =
+        home.constant(mlx.asType(mlx.array(beta, MlxType.INT32, 1, 2 * heads), MlxType.BOOL));
+    this.zero = home.constant(new float[1], 1);
+
+    float[] mask = new float[CHUNK * CHUNK];
+    float[] strict = new float[CHUNK * CHUNK];
+    float[] eye = new float[CHUNK * CHUNK];
+    for (int i = 0; i < CHUNK; i++) {
+      for (int j = 0; j < CHUNK; j++) {
+        mask[i * CHUNK + j] = j <= i ? 0 : Float.NEGATIVE_INFINITY;
+        strict[i * CHUNK + j] = j < i ? 1 : 0;
+        eye[i * CHUNK + j] = j == i ? 1 : 0;
+      }
+    }
+    this.causal = home.constant(mask, CHUNK, CHUNK);
+    this.strictlyLower = home.constant(strict, CHUNK, CHUNK);
+    this.identity = home.constant(eye, CHUNK, CHUNK);
+    for (int size = 1; size < CHUNK; size *= 2) {
+      merges.add(home.constant(merge(size), CHUNK, CHUNK));
+    }
+    this.decode =
+        home.function(in -> {
+          List<MlxArray> past = new ArrayList<>();
+          for (int i = 3; i < in.length; i++) {
+            past.add(in[i]);
+          }
+          Inputs x = inputs(in[0], in[1], past, 1);
+          Step step = step(in[2], x, 0);
+          return new MlxArray[] {
+            finish(mlx.reshape(step.o, 1, shape.valueHeads(), valueDim), in[0], 1),
+            step.state,
+            mlx.slice(in[0], 1, 0, shape.channels())
+          };
+        });
+  }
+
+  /**
+   * Ones where, in a block of twice the size, the lower half of the rows meets the upper half of
+   * the columns.
+   */
+  private static float[] merge(int size) {
+    float[] mask = new float[CHUNK * CHUNK];
+    for (int i = 0; i < CHUNK; i++) {
+      for (int j = 0; j < CHUNK; j++) {
+        boolean sameBlock = i / (2 * size) == j / (2 * size);
+        mask[i * CHUNK + j] = sameBlock && i / size % 2 == 1 && j / size % 2 == 0 ? 1 : 0;
+      }
+    }
+    return mask;
+  }
+
+  static MlxDeltaNet of(Mlx mlx, DeltaArgs args, MlxType type) {
+    return MlxVector.of(args.norm())
+        .home()
+        .piece(args, MlxDeltaNet.class, () -> new MlxDeltaNet(mlx, args, type));
+  }
+
+  /** What the recurrence reads of T tokens. */
+  private record Inputs(MlxArray q, MlxArray k, MlxArray v, MlxArray beta, MlxArray logDecay) {}
+
+  /** What one token did to the state, enough to do it again. */
+  record Step(
+      MlxArray state,
+      MlxArray o,
+      MlxArray read,
+      MlxArray k,
+      MlxArray v,
+      MlxArray g,
+      MlxArray beta) {
+    /** What {@link #replay} needs. */
+    List<MlxArray> recorded() {
+      return List.of(read, k, v, g, beta);
+    }
+  }
+
+  /**
+   * @param qkvz [T, q | k | v | z]
+   * @param ba [T, b | a]
+   * @return [T, values]
+   */
+  MlxArray mix(MlxArray qkvz, MlxArray ba, int tokens, Pass pass, MlxRecurrence state) {
+    if (tokens == 1) {
+      MlxArray[] in = new MlxArray[3 + state.past().size()];
+      in[0] = qkvz;
+      in[1] = ba;
+      in[2] = state.base();
+      for (int i = 0; i < state.past().size(); i++) {
+        in[3 + i] = state.past().get(i);
+      }
+      MlxArray[] out = decode.apply(in);
+      state.read(List.of(out[2]), out[1], List.of());
+      return out[0];
+    }
+    Inputs x = inputs(qkvz, ba, state.past(), tokens);
+    MlxArray rows = mlx.slice(qkvz, 1, 0, shape.channels());
+    if (pass == Pass.PREFILL) {
+      MlxArray[] out = chunked(x, state.base(), tokens);
+      state.read(last(rows, tokens), out[1], List.of());
+      return finish(out[0], qkvz, tokens);
+    }
+    List<Step> steps = new ArrayList<>();
+    MlxArray[] o = new MlxArray[tokens];
+    MlxArray s = state.base();
+    for (int t = 0; t < tokens; t++) {
+      Step step = step(s, x, t);
+      s = step.state;
+      steps.add(step);
+      o[t] = mlx.reshape(step.o, 1, shape.valueHeads(), valueDim);
+    }
+    List<MlxArray> each = new ArrayList<>();
+    for (int t = 0; t < tokens; t++) {
+      each.add(mlx.slice(rows, 0, t, t + 1));
+    }
+    state.read(each, s, steps);
+    return finish(mlx.concatenate(0, o), qkvz, tokens);
+  }
+
+  /** The last rows that the convolution will need, apart from the rest, which may be large. */
+  private List<MlxArray> last(MlxArray rows, int tokens) {
+    List<MlxArray> last = new ArrayList<>();
+    for (int t = Math.max(0, tokens - (shape.kernel() - 1)); t < tokens; t++) {
+      last.add(mlx.contiguous(mlx.slice(rows, 0, t, t + 1)));
+    }
+    return last;
+  }
+
+  /** Convolution with silu, norms and gates. */
+  private Inputs inputs(MlxArray qkvz, MlxArray ba, List<MlxArray> past, int tokens) {
+    MlxArray x = mlx.asType(mlx.slice(qkvz, 1, 0, shape.channels()), MlxType.FLOAT32);
+    MlxArray sum = mlx.multiply(x, taps.getLast());
+    MlxArray all = null;
+    if (tokens > 1) {
+      List<MlxArray> rows = new ArrayList<>(past);
+      rows.add(mlx.slice(qkvz, 1, 0, shape.channels()));
+      all = mlx.asType(mlx.concatenate(0, rows.toArray(MlxArray[]::new)), MlxType.FLOAT32);
+    }
+    for (int k = shape.kernel() - 2; k >= 0; k--) {
+      MlxArray before =
+          all == null ? mlx.asType(past.get(k), MlxType.FLOAT32) : mlx.slice(all, 0, k, k + tokens);
+      sum = mlx.add(mlx.multiply(before, taps.get(k)), sum);
+    }
+    MlxArray qkv = mlx.multiply(sum, mlx.sigmoid(sum));
+    MlxArray qk =
+        mlx.rmsNorm(
+            mlx.reshape(mlx.slice(qkv, 1, 0, 2 * keys), tokens, 2 * groups, keyDim),
+            l2Scale,
+            l2Eps);
+    MlxArray gates = mlx.asType(ba, MlxType.FLOAT32);
+    MlxArray softplus = mlx.logAddExp(mlx.add(gates, bias), zero);
+    MlxArray both = mlx.where(isBeta, mlx.sigmoid(gates), mlx.multiply(minusA, softplus));
+    int heads = shape.valueHeads();
+    return new Inputs(
+        mlx.slice(qk, 1, 0, groups),
+        mlx.slice(qk, 1, groups, 2 * groups),
+        mlx.slice(qkv, 1, 2 * keys, 2 * keys + values),
+        mlx.slice(both, 1, 0, heads),
+        mlx.slice(both, 1, heads, 2 * heads));
+  }
+
+  private MlxArray token(MlxArray a, int t, int... shape) {
+    return mlx.reshape(mlx.dimension(a, 0) == 1 ? a : mlx.slice(a, 0, t, t + 1), shape);
+  }
+
+  private Step step(MlxArray s, Inputs x, int t) {
+    MlxArray k = token(x.k, t, groups, 1, 1, keyDim);
+    MlxArray v = token(x.v, t, groups, perGroup, valueDim, 1);
+    MlxArray g = mlx.exp(token(x.logDecay, t, groups, perGroup, 1, 1));
+    MlxArray beta = token(x.beta, t, groups, perGroup, 1, 1);
+    MlxArray read = times(s, mlx.reshape(k, groups, keyDim, 1));
+    MlxArray next = write(s, read, k, v, g, beta);
+    MlxArray o = times(next, token(x.q, t, groups, keyDim, 1));
+    return new Step(next, o, read, k, v, g, beta);
+  }
+
+  /** S x for one vector per group: [groups, perGroup, valueDim, 1]. */
+  private MlxArray times(MlxArray s, MlxArray x) {
+    MlxArray product = mlx.matmul(mlx.reshape(s, groups, perGroup * valueDim, keyDim), x);
+    return mlx.reshape(product, groups, perGroup, valueDim, 1);
+  }
+
+  /** g S + beta (v - g S k) k^T, one element-wise piece. */
+  private MlxArray write(
+      MlxArray s, MlxArray read, MlxArray k, MlxArray v, MlxArray g, MlxArray beta) {
+    MlxArray delta = mlx.multiply(beta, mlx.subtract(v, mlx.multiply(g, read)));
+    return mlx.add(mlx.multiply(g, s), mlx.multiply(delta, k));
+  }
+
+  /**
+   * The state behind one more of the recorded tokens, by the same arithmetic as when it was first
+   * read.
+   */
+  MlxArray replay(MlxArray s, Step step) {
+    return write(s, step.read, step.k, step.v, step.g, step.beta);
+  }
+
+  /**
+   * norm(o) * silu(z) for o [T, valueHeads, valueDim], in the type of the activations: [T, values].
+   */
+  private MlxArray finish(MlxArray o, MlxArray qkvz, int tokens) {
+    int heads = shape.valueHeads();
+    MlxArray z =
+        mlx.asType(
+            mlx.reshape(
+                mlx.slice(qkvz, 1, shape.channels(), shape.channels() + values),
+                tokens,
+                heads,
+                valueDim),
+            MlxType.FLOAT32);
+    MlxArray gate = mlx.multiply(z, mlx.sigmoid(z));
+    MlxArray out = mlx.multiply(mlx.rmsNorm(o, norm, normEps), gate);
+    return mlx.reshape(mlx.asType(out, type), tokens, values);
+  }
+
+  // --------------------------------------------------------------------------------------- prefill
+
+  /**
+   * The same recurrence by chunks. Inside a chunk the deltas of all tokens solve (I + A) delta =
+   * beta (v - ...) with A strictly lower triangular, so the tokens are one after another only from
+   * chunk to chunk.
+   *
+   * @return o [T, valueHeads, valueDim] and the state behind
+   */
+  private MlxArray[] chunked(Inputs x, MlxArray s, int tokens) {
+    int chunks = (tokens + CHUNK - 1) / CHUNK;
+    // Padding reads nothing: its k, v and beta are 0 and its decay is 1.
+    MlxArray q = grouped(x.q, tokens, chunks, 1, keyDim);
+    MlxArray k = grouped(x.k, tokens, chunks, 1, keyDim);
+    MlxArray v = grouped(x.v, tokens, chunks, perGroup, valueDim);
+    MlxArray beta = grouped(x.beta, tokens, chunks, perGroup, 1);
+    MlxArray gamma =
+        mlx.cumulativeSum(grouped(x.logDecay, tokens, chunks, perGroup, 1), 3, false, true);
+
+    MlxArray decay =
+        mlx.exp(mlx.add(mlx.subtract(gamma, mlx.transpose(gamma, 0, 1, 2, 4, 3)), causal));
+    MlxArray kT = mlx.transpose(k, 0, 1, 2, 4, 3);
+    MlxArray a =
+        mlx.multiply(mlx.multiply(mlx.matmul(k, kT), mlx.multiply(decay, beta)), strictlyLower);
+    MlxArray inverse = inverse(a);
+    MlxArray fromStart = mlx.exp(gamma);
+    MlxArray written = mlx.matmul(inverse, mlx.multiply(v, beta));
+    MlxArray reads = mlx.matmul(inverse, mlx.multiply(k, mlx.multiply(beta, fromStart)));
+    MlxArray scores = mlx.multiply(mlx.matmul(q, kT), decay);
+    MlxArray queries = mlx.multiply(q, fromStart);
+    MlxArray end = mlx.slice(gamma, 3, CHUNK - 1, CHUNK);
+    MlxArray toEnd = mlx.multiply(k, mlx.exp(mlx.subtract(end, gamma)));
+    MlxArray whole = mlx.exp(end);
+
+    MlxArray[] o = new MlxArray[chunks];
+    for (int c = 0; c < chunks; c++) {
+      MlxArray sT = mlx.transpose(s, 0, 1, 3, 2);
+      MlxArray delta = mlx.subtract(chunk(written, c), mlx.matmul(chunk(reads, c), sT));
+      o[c] = mlx.add(mlx.matmul(chunk(queries, c), sT), mlx.matmul(chunk(scores, c), delta));
+      s =
+          mlx.add(
+              mlx.multiply(s, chunk(whole, c)),
+              mlx.matmul(mlx.transpose(delta, 0, 1, 3, 2), chunk(toEnd, c)));
+    }
+    MlxArray all = mlx.transpose(mlx.concatenate(2, o), 2, 0, 1, 3);
+    return new MlxArray[] {
+      mlx.reshape(mlx.slice(all, 0, 0, tokens), tokens, shape.valueHeads(), valueDim), s
+    };
+  }
+
+  /** [T, groups * heads * width] to [groups, heads, chunks, CHUNK, width], padded with zeros. */
+  private MlxArray grouped(MlxArray x, int tokens, int chunks, int heads, int width) {
+    MlxArray flat = mlx.reshape(x, tokens, groups * heads * width);
+    int padding = chunks * CHUNK - tokens;
+    if (padding > 0) {
+      flat = mlx.concatenate(0, flat, mlx.zeros(MlxType.FLOAT32, padding, groups * heads * width));
+    }
+    return mlx.transpose(mlx.reshape(flat, chunks, CHUNK, groups, heads, width), 2, 3, 0, 1, 4);
+  }
+
+  private MlxArray chunk(MlxArray a, int c) {
+    int heads = mlx.dimension(a, 1);
+    return mlx.reshape(
+        mlx.slice(a, 2, c, c + 1), groups, heads, mlx.dimension(a, 3), mlx.dimension(a, 4));
+  }
+
+  /**
+   * (I + A)^-1 for strictly lower triangular A, by blocks of twice the size: the inverse of a block
+   * from those of its quarters. Stable where a series of powers of A is not (equal keys make its
+   * entries grow like binomials).
+   */
+  private MlxArray inverse(MlxArray a) {
+    MlxArray x = mlx.subtract(identity, mlx.multiply(a, merges.getFirst()));
+    for (MlxArray merge : merges.subList(1, merges.size())) {
+      x = mlx.subtract(x, mlx.matmul(x, mlx.matmul(mlx.multiply(a, merge), x)));
+    }
+    return x;
+  }
+}

@@ -1,0 +1,117 @@
+package dev.qnext.mlx;
+
+import dev.qnext.backend.ExpertArgs;
+import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxFunction;
+import dev.qnext.mlx.face.MlxType;
+import org.jspecify.annotations.Nullable;
+
+/** Mixture of experts of one layer: what its weights fold to, and its graph. */
+final class MlxExperts {
+  /**
+   * Chosen experts of a pass from which on they are put in order, so that one expert's tokens are
+   * computed together.
+   */
+  private static final int SORTED_FROM = 64;
+
+  private final Mlx mlx;
+  private final ExpertArgs args;
+  private final MlxType type;
+  private final MlxArray sharedGate;
+  private final MlxArray oneToken;
+  private final MlxArray itsSlots;
+  private final MlxFunction decode;
+
+  MlxExperts(Mlx mlx, ExpertArgs args, MlxType type) {
+    this.mlx = mlx;
+    this.args = args;
+    this.type = type;
+    MlxWeights home = MlxMatrix.of(args.gate()).home();
+    // A product with one row is slow in packed form (mlx#4498): plain, as a column.
+    MlxMatrix gate = MlxMatrix.of(args.sharedExpertGate());
+    this.sharedGate = home.constant(mlx.contiguous(mlx.transpose(gate.plain(type), 1, 0)));
+    this.oneToken = home.constant(mlx.zeros(MlxType.UINT32, 1, 1));
+    this.itsSlots =
+        home.constant(
+            mlx.reshape(mlx.arange(0, args.chosen(), 1, MlxType.UINT32), 1, args.chosen()));
+    this.decode = home.function(in -> new MlxArray[] {mix(in[0], 1)});
+  }
+
+  static MlxExperts of(Mlx mlx, ExpertArgs args, MlxType type) {
+    return MlxMatrix.of(args.gate())
+        .home()
+        .piece(args, MlxExperts.class, () -> new MlxExperts(mlx, args, type));
+  }
+
+  /**
+   * @param x [T, hidden]
+   */
+  MlxArray forward(MlxArray x, int tokens) {
+    return tokens == 1 ? decode.apply(x)[0] : mix(x, tokens);
+  }
+
+  private MlxArray mix(MlxArray x, int tokens) {
+    int hidden = mlx.dimension(x, 1);
+    int chosen = args.chosen();
+    MlxArray logits = MlxMatrix.of(args.gate()).multiply(x);
+    MlxArray order = mlx.argPartition(logits, args.experts() - chosen, 1);
+    MlxArray experts = mlx.slice(order, 1, args.experts() - chosen, args.experts());
+    // Softmax over all, renormalised over the chosen, is softmax over the chosen.
+    MlxArray weights =
+        args.renormalise()
+            ? mlx.softmax(mlx.takeAlong(logits, experts, 1), 1)
+            : mlx.takeAlong(mlx.softmax(logits, 1), experts, 1);
+    MlxArray each =
+        tokens * chosen < SORTED_FROM
+            ? direct(x, experts, tokens, hidden)
+            : sorted(x, experts, tokens, hidden);
+    MlxArray routed =
+        mlx.matmul(
+            mlx.reshape(weights, tokens, 1, chosen), mlx.reshape(each, tokens, chosen, hidden));
+    MlxArray shared =
+        MlxMatrix.of(args.sharedDownProj())
+            .multiply(
+                swiglu(
+                    mlx,
+                    MlxMatrix.of(args.sharedGateProj()).multiply(x),
+                    MlxMatrix.of(args.sharedUpProj()).multiply(x)));
+    MlxArray open = mlx.sigmoid(mlx.matmul(x, sharedGate));
+    return mlx.add(mlx.reshape(routed, tokens, hidden), mlx.multiply(open, shared));
+  }
+
+  /** [T, chosen, 1, hidden]. */
+  private MlxArray direct(MlxArray x, MlxArray experts, int tokens, int hidden) {
+    MlxArray in = mlx.reshape(x, tokens, 1, 1, hidden);
+    // Left indices are given where they are known, or MLX counts them out in a kernel of its own
+    // for every product.
+    MlxArray inner = inner(in, tokens == 1 ? oneToken : null, experts, false);
+    return MlxMatrix.of(args.downProj())
+        .gather(inner, tokens == 1 ? itsSlots : null, experts, false);
+  }
+
+  /** [T * chosen, 1, hidden]: the same by ascending expert, and back in the order of the tokens. */
+  private MlxArray sorted(MlxArray x, MlxArray experts, int tokens, int hidden) {
+    int slots = tokens * args.chosen();
+    MlxArray flat = mlx.reshape(experts, slots);
+    MlxArray order = mlx.argSort(flat, 0);
+    MlxArray back = mlx.argSort(order, 0);
+    MlxArray chosen = mlx.array(new int[] {args.chosen()}, MlxType.UINT32, 1);
+    MlxArray in = mlx.reshape(mlx.take(x, mlx.floorDivide(order, chosen), 0), slots, 1, hidden);
+    MlxArray ascending = mlx.take(flat, order, 0);
+    MlxArray inner = inner(in, null, ascending, true);
+    return mlx.take(MlxMatrix.of(args.downProj()).gather(inner, null, ascending, true), back, 0);
+  }
+
+  private MlxArray inner(MlxArray in, @Nullable MlxArray left, MlxArray experts, boolean sorted) {
+    return swiglu(
+        mlx,
+        MlxMatrix.of(args.gateProj()).gather(in, left, experts, sorted),
+        MlxMatrix.of(args.upProj()).gather(in, left, experts, sorted));
+  }
+
+  /** silu(gate) * up. */
+  static MlxArray swiglu(Mlx mlx, MlxArray gate, MlxArray up) {
+    return mlx.multiply(mlx.multiply(gate, mlx.sigmoid(gate)), up);
+  }
+}

@@ -1,0 +1,101 @@
+package dev.qnext.mlx;
+
+import dev.qnext.backend.Sampling;
+import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxType;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@link Sampling} on the device: the same filters in the same order and the same keyed noise, in
+ * f32 where Java has f64, so that only a draw that is a tie to seven digits can differ.
+ */
+final class MlxSampler {
+  private final Mlx mlx;
+
+  MlxSampler(Mlx mlx) {
+    this.mlx = mlx;
+  }
+
+  MlxTensor sample(MlxTensor logits, Sampling sampling, long position) {
+    int rows = logits.rows();
+    int vocabulary = logits.columns();
+    MlxArray x = mlx.asType(logits.array(), MlxType.FLOAT32);
+    MlxArray token;
+    if (sampling.temperature() == 0) {
+      token = mlx.argMax(x, 1, true);
+    } else if (sampling.topK() == 0 && sampling.topP() == 1 && sampling.minP() == 0) {
+      MlxArray ids = mlx.reshape(mlx.arange(0, vocabulary, 1, MlxType.UINT32), 1, vocabulary);
+      MlxArray values = mlx.add(scaled(x, sampling), noise(ids, sampling.seed(), position, rows));
+      token = mlx.argMax(values, 1, true);
+    } else {
+      token = filtered(x, sampling, position, rows, vocabulary);
+    }
+    return new MlxTensor(token, rows, 1, mlx.takeAlong(x, token, 1));
+  }
+
+  private MlxArray scaled(MlxArray x, Sampling sampling) {
+    return mlx.divide(x, scalar(sampling.temperature()));
+  }
+
+  /**
+   * The draw among the tokens that pass top-k, top-p and min-p, the most probable first, of equals
+   * the lower id.
+   */
+  private MlxArray filtered(
+      MlxArray x, Sampling sampling, long position, int rows, int vocabulary) {
+    MlxArray ids = mlx.argSort(mlx.negative(x), 1);
+    if (sampling.topK() > 0 && sampling.topK() < vocabulary) {
+      ids = mlx.slice(ids, 1, 0, sampling.topK());
+    }
+    MlxArray sorted = scaled(mlx.takeAlong(x, ids, 1), sampling);
+    MlxArray weights = mlx.exp(mlx.subtract(sorted, mlx.slice(sorted, 1, 0, 1)));
+    MlxArray kept = null;
+    if (sampling.topP() < 1) {
+      MlxArray before = mlx.cumulativeSum(weights, 1, false, false);
+      MlxArray enough = mlx.multiply(mlx.sum(weights, 1, true), scalar(sampling.topP()));
+      kept = mlx.less(before, enough);
+    }
+    if (sampling.minP() > 0) {
+      MlxArray likely = mlx.greaterEqual(weights, scalar(sampling.minP()));
+      kept = kept == null ? likely : mlx.and(kept, likely);
+    }
+    MlxArray values = mlx.add(sorted, noise(ids, sampling.seed(), position, rows));
+    return mlx.takeAlong(ids, mlx.argMax(masked(values, kept), 1, true), 1);
+  }
+
+  private MlxArray masked(MlxArray values, @Nullable MlxArray kept) {
+    return kept == null ? values : mlx.where(kept, values, scalar(Float.NEGATIVE_INFINITY));
+  }
+
+  private MlxArray scalar(float value) {
+    return mlx.array(new float[] {value}, 1, 1);
+  }
+
+  private MlxArray word(int value) {
+    return mlx.array(new int[] {value}, MlxType.UINT32, 1, 1);
+  }
+
+  /**
+   * {@link Sampling#noise} for the ids of rows at consecutive positions; the key of a row is mixed
+   * on the host.
+   */
+  private MlxArray noise(MlxArray ids, long seed, long position, int rows) {
+    int[] keys = new int[rows];
+    for (int i = 0; i < rows; i++) {
+      keys[i] = Sampling.key(seed, position + i);
+    }
+    MlxArray h = mlx.bitwiseXor(ids, mlx.array(keys, MlxType.UINT32, rows, 1));
+    h = mlx.bitwiseXor(h, mlx.rightShift(h, word(16)));
+    h = mlx.multiply(h, word(0x85EBCA6B));
+    h = mlx.bitwiseXor(h, mlx.rightShift(h, word(13)));
+    h = mlx.multiply(h, word(0xC2B2AE35));
+    h = mlx.bitwiseXor(h, mlx.rightShift(h, word(16)));
+    MlxArray uniform =
+        mlx.multiply(mlx.add(mlx.asType(h, MlxType.FLOAT32), scalar(0.5f)), scalar(0x1p-32f));
+    // Rounded up to 1 it would be infinite; the noise is then the smallest there is, which never
+    // wins.
+    MlxArray below = mlx.minimum(uniform, scalar(1 - 0x1p-24f));
+    return mlx.negative(mlx.log(mlx.negative(mlx.log1p(mlx.negative(below)))));
+  }
+}

@@ -1,0 +1,39 @@
+package dev.qnext.mlx.face;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Owns the arrays that are made while it is the innermost open arena of its {@link Mlx}; closing
+ * frees them.
+ */
+public final class MlxArena implements AutoCloseable {
+  private final Mlx mlx;
+  private final List<MlxArray> arrays = new ArrayList<>();
+
+  MlxArena(Mlx mlx) {
+    this.mlx = mlx;
+  }
+
+  void add(MlxArray array) {
+    arrays.add(array);
+  }
+
+  /** Takes an array out: from now on its own {@link MlxArray#close} frees it, and nothing else. */
+  public MlxArray keep(MlxArray array) {
+    array.handle();
+    array.owner = null;
+    return array;
+  }
+
+  @Override
+  public void close() {
+    for (MlxArray array : arrays) {
+      if (array.owner == this) {
+        mlx.free(array);
+      }
+    }
+    arrays.clear();
+    mlx.leave(this);
+  }
+}
