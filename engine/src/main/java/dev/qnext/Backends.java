@@ -70,17 +70,15 @@ final class Backends {
       }
       String failure;
       try {
-        Backend backend = provider.open();
-        failure = fault(backend, warnings);
-        if (failure == null) {
-          if (!failures.isEmpty()) {
-            warnings.accept(
-                "%s; so %s computes, and 'qnext doctor' tells more"
-                    .formatted(String.join("; ", failures), backend.name()));
-          }
-          return backend;
+        Backend backend = proven(provider, warnings);
+        if (!failures.isEmpty()) {
+          warnings.accept(
+              "%s; so %s computes, and 'qnext doctor' tells more"
+                  .formatted(String.join("; ", failures), backend.name()));
         }
-        backend.close();
+        return backend;
+      } catch (FailedTestException e) {
+        failure = e.getMessage();
       } catch (RuntimeException | LinkageError e) {
         failure = "cannot be used: " + sentence(e);
       }
@@ -95,14 +93,14 @@ final class Backends {
   private Backend named(String name, Consumer<String> warnings) {
     for (BackendProvider provider : providers) {
       if (name.equals(provider.name())) {
-        Backend backend = provider.open();
-        String fault = fault(backend, warnings);
-        if (fault != null) {
+        try {
+          return proven(provider, warnings);
+        } catch (FailedTestException e) {
           warnings.accept(
               "the backend %s %s; its answers may be wrong, and 'qnext doctor' tells more"
-                  .formatted(name, fault));
+                  .formatted(name, e.getMessage()));
+          return provider.open();
         }
-        return backend;
       }
     }
     throw new QnextException(
@@ -110,32 +108,45 @@ final class Backends {
             .formatted(name, AUTOMATIC, String.join(", ", names())));
   }
 
-  /** What the self-test finds first, as the end of a sentence; null if nothing. */
-  private @Nullable String fault(Backend backend, Consumer<String> warnings) {
-    if (backend instanceof ReferenceBackend) {
-      return null;
+  /** What the self-test found, as the end of a sentence. */
+  private static final class FailedTestException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    FailedTestException(SelfTest.Report report) {
+      super(
+          "fails its self-test at %s%s"
+              .formatted(
+                  report.failures().getFirst(),
+                  report.failures().size() == 1
+                      ? ""
+                      : ", and in %d more cases".formatted(report.failures().size() - 1)));
     }
-    if (passed.contains(backend)) {
-      return null;
+
+    @Override
+    public String getMessage() {
+      return String.valueOf(super.getMessage());
     }
-    SelfTest.Report report;
-    try {
-      report = SelfTest.run(backend, (done, all) -> {});
+  }
+
+  /** Opens a backend that has passed its test, now or before. */
+  private Backend proven(BackendProvider provider, Consumer<String> warnings) {
+    Backend backend = provider.open();
+    if (backend instanceof ReferenceBackend || passed.contains(backend)) {
+      return backend;
+    }
+    // The test has a backend of its own: one remembers what it was used for, such as what is wired.
+    try (backend) {
+      SelfTest.Report report = SelfTest.run(backend, (done, all) -> {});
+      if (!report.passed()) {
+        throw new FailedTestException(report);
+      }
+      passed.add(backend);
     } catch (QnextException e) {
       warnings.accept(
           "the backend %s is used without its self-test: %s"
-              .formatted(backend.name(), e.getMessage()));
-      return null;
+              .formatted(provider.name(), e.getMessage()));
     }
-    if (report.passed()) {
-      passed.add(backend);
-      return null;
-    }
-    int more = report.failures().size() - 1;
-    return "fails its self-test at %s%s"
-        .formatted(
-            report.failures().getFirst(),
-            more == 0 ? "" : ", and in %d more cases".formatted(more));
+    return provider.open();
   }
 
   private static String sentence(Throwable e) {

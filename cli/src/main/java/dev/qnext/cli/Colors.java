@@ -12,9 +12,7 @@ final class Colors {
   static Colors standard() {
     String no = System.getenv("NO_COLOR");
     return new Colors(
-        Terminal.output()
-            && (no == null || no.isEmpty())
-            && !"dumb".equals(System.getenv("TERM")));
+        Terminal.output() && (no == null || no.isEmpty()) && !"dumb".equals(System.getenv("TERM")));
   }
 
   String bold(String text) {

@@ -76,8 +76,20 @@ final class ProjectionCases {
       WeightSpec w = WeightSpec.matrix(path, ROWS, COLUMNS);
       for (int tokens : TOKENS) {
         String sizes = "%s, %d row%s".formatted(format, tokens, tokens == 1 ? "" : "s");
-        cases.add(Case.of("linear", sizes, List.of(x, w), bench -> linear(bench, path, tokens)));
+        // The weight first: a backend may take the type of its activations from the first matrix.
+        cases.add(Case.of("linear", sizes, List.of(w, x), bench -> linear(bench, path, tokens)));
       }
+    }
+    Format halves = new Format(Mode.AFFINE, 4, 64, DType.F16);
+    weights.matrix(random, "projection.halves", halves, ROWS, COLUMNS);
+    WeightSpec half = WeightSpec.matrix("projection.halves", ROWS, COLUMNS);
+    for (int tokens : TOKENS) {
+      cases.add(
+          Case.of(
+              "linear",
+              "4 bit in f16, %d row%s".formatted(tokens, tokens == 1 ? "" : "s"),
+              List.of(half, x),
+              bench -> linear(bench, half.path(), tokens)));
     }
     RowOrder order = new RowOrder(4, List.of(4, 4, 8));
     for (Format format : List.of(Format.plain(DType.BF16), affine(4, 64))) {
@@ -86,7 +98,7 @@ final class ProjectionCases {
           Case.of(
               "linear",
               format + ", 8 rows, rows of the weight reordered",
-              List.of(x, WeightSpec.matrix(path, ROWS, COLUMNS, order)),
+              List.of(WeightSpec.matrix(path, ROWS, COLUMNS, order), x),
               bench -> linear(bench, path, 8)));
     }
     for (Format format : List.of(Format.plain(DType.BF16), affine(4, 64), affine(8, 64))) {
@@ -97,7 +109,7 @@ final class ProjectionCases {
             Case.of(
                 "logits",
                 "%s, %d of 40 rows".formatted(format, rows.count()),
-                List.of(x, w),
+                List.of(w, x),
                 bench ->
                     bench.read(
                         bench.backend().logits(bench.weight(path), bench.input(X, 0, 40), rows))));
