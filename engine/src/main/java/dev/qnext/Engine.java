@@ -8,15 +8,27 @@ import dev.qnext.generate.Session;
 import dev.qnext.model.LanguageModel;
 import dev.qnext.text.TextStream;
 import java.nio.file.Path;
+<<<<<<< HEAD
+=======
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+>>>>>>> main
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+<<<<<<< HEAD
 import java.util.function.Consumer;
+=======
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+>>>>>>> main
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,6 +45,8 @@ public final class Engine implements AutoCloseable {
         thread.setDaemon(true);
         return thread;
       });
+
+  private static final Set<Engine> OPEN = ConcurrentHashMap.newKeySet();
 
   private final Checkpoint checkpoint;
   private final Backend backend;
@@ -66,20 +80,24 @@ public final class Engine implements AutoCloseable {
   }
 
   static Engine openOn(Path folder, Supplier<Backend> backends) {
-    return onThread(() -> {
-      Checkpoint checkpoint = Checkpoint.open(folder);
-      Backend backend = null;
-      try {
-        backend = backends.get();
-        return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
-      } catch (Throwable e) {
-        if (backend != null) {
-          backend.close();
-        }
-        checkpoint.close();
-        throw e;
+    Engine engine = await(onThread(() -> load(folder, backends)));
+    OPEN.add(engine);
+    return engine;
+  }
+
+  private static Engine load(Path folder, Supplier<Backend> backends) {
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    Backend backend = null;
+    try {
+      backend = backends.get();
+      return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
+    } catch (Throwable e) {
+      if (backend != null) {
+        backend.close();
       }
-    });
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /** Names of all backends that were found, the best first. */
@@ -173,11 +191,15 @@ public final class Engine implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the engine is closed");
     }
-    return THREAD.submit(work);
+    return onThread(work);
   }
 
-  private static <T> T onThread(Callable<T> work) {
-    return await(THREAD.submit(work));
+  private static <T> Future<T> onThread(Callable<T> work) {
+    try {
+      return THREAD.submit(work);
+    } catch (RejectedExecutionException e) {
+      throw new IllegalStateException("the process is about to exit", e);
+    }
   }
 
   private static <T> T await(Future<T> work) {
@@ -197,17 +219,24 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** Ends what is being generated, and frees all sessions and the model. */
+  /** Ends what is being generated, and frees all sessions, then the weights and the backend. */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-      running.forEach(Generation::cancel);
+    Future<Boolean> closing = startClosing();
+    if (closing != null) {
+      await(closing);
     }
-    onThread(() -> {
+  }
+
+  /** Null if that was done before. */
+  private synchronized @Nullable Future<Boolean> startClosing() {
+    if (closed) {
+      return null;
+    }
+    closed = true;
+    OPEN.remove(this);
+    running.forEach(Generation::cancel);
+    return onThread(() -> {
       try (checkpoint;
           backend;
           model) {
@@ -215,5 +244,16 @@ public final class Engine implements AutoCloseable {
       }
       return true;
     });
+  }
+
+  /**
+   * For a process that is about to exit, because native code must not be computing while its
+   * libraries are taken down. Closes all engines, ends their thread, and waits at most so long for
+   * what cannot be cancelled. No engine works after that.
+   */
+  public static void shutDown(Duration patience) throws InterruptedException {
+    OPEN.forEach(Engine::startClosing);
+    THREAD.shutdown();
+    THREAD.awaitTermination(patience.toMillis(), TimeUnit.MILLISECONDS);
   }
 }

@@ -17,8 +17,7 @@ final class MlxExperts {
 
   private final Mlx mlx;
   private final ExpertArgs args;
-  private final MlxType type;
-  private final MlxArray sharedGate;
+  private final MlxMatrix gates;
   private final MlxArray oneToken;
   private final MlxArray itsSlots;
   private final MlxFunction decode;
@@ -26,11 +25,9 @@ final class MlxExperts {
   MlxExperts(Mlx mlx, ExpertArgs args, MlxType type) {
     this.mlx = mlx;
     this.args = args;
-    this.type = type;
     MlxWeights home = MlxMatrix.of(args.gate()).home();
-    // A product with one row is slow in packed form (mlx#4498): plain, as a column.
-    MlxMatrix gate = MlxMatrix.of(args.sharedExpertGate());
-    this.sharedGate = home.constant(mlx.contiguous(mlx.transpose(gate.plain(type), 1, 0)));
+    this.gates =
+        home.stacked(MlxMatrix.of(args.gate()), MlxMatrix.of(args.sharedExpertGate()), type);
     this.oneToken = home.constant(mlx.zeros(MlxType.UINT32, 1, 1));
     this.itsSlots =
         home.constant(
@@ -54,7 +51,11 @@ final class MlxExperts {
   private MlxArray mix(MlxArray x, int tokens) {
     int hidden = mlx.dimension(x, 1);
     int chosen = args.chosen();
-    MlxArray logits = MlxMatrix.of(args.gate()).multiply(x);
+    // The router and the gate of the shared expert are one product, the gate in the column behind
+    // the experts'.
+    MlxArray both = gates.multiply(x);
+    MlxArray logits = mlx.slice(both, 1, 0, args.experts());
+    MlxArray open = mlx.sigmoid(mlx.slice(both, 1, args.experts(), args.experts() + 1));
     MlxArray order = mlx.argPartition(logits, args.experts() - chosen, 1);
     MlxArray experts = mlx.slice(order, 1, args.experts() - chosen, args.experts());
     // Softmax over all, renormalised over the chosen, is softmax over the chosen.
@@ -76,7 +77,6 @@ final class MlxExperts {
                     mlx,
                     MlxMatrix.of(args.sharedGateProj()).multiply(x),
                     MlxMatrix.of(args.sharedUpProj()).multiply(x)));
-    MlxArray open = mlx.sigmoid(mlx.matmul(x, sharedGate));
     return mlx.add(mlx.reshape(routed, tokens, hidden), mlx.multiply(open, shared));
   }
 

@@ -34,6 +34,13 @@ public interface Backend extends AutoCloseable {
   }
 
   /**
+   * True if operations return before they are computed, so that it pays to build and {@link #start}
+   * the next step before the last one's token is read. The step may be in vain: its pass is then
+   * dropped.
+   */
+  boolean deferred();
+
+  /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as
    * long as they are used.
    */
@@ -107,9 +114,13 @@ public interface Backend extends AutoCloseable {
    */
   Tensor sample(Tensor logits, Sampling sampling, long position);
 
-  /** Begins to evaluate without waiting. */
+  /**
+   * Begins to evaluate without waiting. Scopes of what it is computed from should be closed by
+   * then: the memory of a tensor that is still held cannot be used again.
+   */
   void start(Tensor tensor);
 
+  /** Waits for tokens [T, 1], and for nothing that was started after them. */
   int[] readTokens(Tensor tokens);
 
   /** Copies a tensor's numbers, row by row, as f32 of this machine's byte order. */
