@@ -8,12 +8,7 @@ import dev.qnext.generate.Session;
 import dev.qnext.model.LanguageModel;
 import dev.qnext.text.TextStream;
 import java.nio.file.Path;
-<<<<<<< HEAD
-=======
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
->>>>>>> main
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -23,12 +18,9 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-<<<<<<< HEAD
-import java.util.function.Consumer;
-=======
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
->>>>>>> main
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -102,7 +94,7 @@ public final class Engine implements AutoCloseable {
 
   /** Names of all backends that were found, the best first. */
   public static List<String> backends() {
-    return onThread(() -> Backends.installed().names());
+    return await(onThread(() -> Backends.installed().names()));
   }
 
   /** Told while {@link #examineBackends} tests one. */
@@ -117,10 +109,11 @@ public final class Engine implements AutoCloseable {
    * @param reports gets each as soon as it is there, on the engine's thread
    */
   public static void examineBackends(TestProgress progress, Consumer<BackendReport> reports) {
-    onThread(() -> {
-      Backends.installed().examine(progress, reports);
-      return true;
-    });
+    await(
+        onThread(() -> {
+          Backends.installed().examine(progress, reports);
+          return true;
+        }));
   }
 
   public Checkpoint checkpoint() {

@@ -56,6 +56,7 @@ final class DoctorCommand implements Callable<Integer> {
     }
     section("Launcher", SystemChecks.launcher());
     List<Object> backends = new ArrayList<>();
+    ModelOptions.leaveInOrder();
     Engine.examineBackends(DoctorCommand::showProgress, report -> backends.add(backend(report)));
     object.put("backends", backends);
     object.put("chosen", chosen);

@@ -51,12 +51,13 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
-<<<<<<< HEAD
+    leaveInOrder();
     return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
-=======
+  }
+
+  /** From now on a signal ends what the engine's thread is doing before the process. */
+  static void leaveInOrder() {
     Runtime.getRuntime().addShutdownHook(new Thread(ModelOptions::leave, "qnext-exit"));
-    return Engine.open(folder, backend);
->>>>>>> main
   }
 
   /**
