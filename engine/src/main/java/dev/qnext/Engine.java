@@ -1,7 +1,6 @@
 package dev.qnext;
 
 import dev.qnext.backend.Backend;
-import dev.qnext.backend.BackendProvider;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.generate.Generator;
 import dev.qnext.generate.Request;
@@ -9,17 +8,19 @@ import dev.qnext.generate.Session;
 import dev.qnext.model.LanguageModel;
 import dev.qnext.text.TextStream;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
+import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,8 @@ public final class Engine implements AutoCloseable {
         return thread;
       });
 
+  private static final Set<Engine> OPEN = ConcurrentHashMap.newKeySet();
+
   private final Checkpoint checkpoint;
   private final Backend backend;
   private final LanguageModel model;
@@ -53,65 +56,64 @@ public final class Engine implements AutoCloseable {
     this.model = model;
   }
 
+  /** Opens a model folder on the best backend that works here, or the named one. */
+  public static Engine open(Path folder, @Nullable String backendName) {
+    return open(folder, backendName, warning -> {});
+  }
+
   /**
    * Opens a model folder.
    *
-   * @param backendName null takes the best that works here
+   * @param backendName null or "auto" takes the best that works here
+   * @param warnings gets what the user should know though it goes on, in a sentence each
    */
-  public static Engine open(Path folder, @Nullable String backendName) {
-    return openOn(folder, () -> openBackend(backendName));
+  public static Engine open(Path folder, @Nullable String backendName, Consumer<String> warnings) {
+    return openOn(folder, () -> Backends.installed().open(backendName, warnings));
   }
 
   static Engine openOn(Path folder, Supplier<Backend> backends) {
-    return onThread(() -> {
-      Checkpoint checkpoint = Checkpoint.open(folder);
-      Backend backend = null;
-      try {
-        backend = backends.get();
-        return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
-      } catch (Throwable e) {
-        if (backend != null) {
-          backend.close();
-        }
-        checkpoint.close();
-        throw e;
+    Engine engine = await(onThread(() -> load(folder, backends)));
+    OPEN.add(engine);
+    return engine;
+  }
+
+  private static Engine load(Path folder, Supplier<Backend> backends) {
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    Backend backend = null;
+    try {
+      backend = backends.get();
+      return new Engine(checkpoint, backend, LanguageModel.load(checkpoint, backend));
+    } catch (Throwable e) {
+      if (backend != null) {
+        backend.close();
       }
-    });
+      checkpoint.close();
+      throw e;
+    }
   }
 
   /** Names of all backends that were found, the best first. */
   public static List<String> backends() {
-    return providers().stream().map(BackendProvider::name).toList();
+    return await(onThread(() -> Backends.installed().names()));
   }
 
-  private static List<BackendProvider> providers() {
-    List<BackendProvider> providers = new ArrayList<>();
-    ServiceLoader.load(BackendProvider.class, Engine.class.getClassLoader())
-        .forEach(providers::add);
-    providers.sort(Comparator.comparingInt(BackendProvider::rank).reversed());
-    return providers;
+  /** Told while {@link #examineBackends} tests one. */
+  @FunctionalInterface
+  public interface TestProgress {
+    void testing(String backend, int done, int all);
   }
 
-  private static Backend openBackend(@Nullable String name) {
-    QnextException failure = new QnextException("no backend was found; the installation is broken");
-    for (BackendProvider provider : providers()) {
-      if (name == null || name.equals(provider.name())) {
-        try {
-          return provider.open();
-        } catch (QnextException e) {
-          failure = e;
-          if (name != null) {
-            throw e;
-          }
-        }
-      }
-    }
-    if (name != null) {
-      throw new QnextException(
-          "there is no backend \"%s\"; valid backends are: %s"
-              .formatted(name, String.join(", ", backends())));
-    }
-    throw failure;
+  /**
+   * Looks at every backend and tests it, whether it has passed before or not.
+   *
+   * @param reports gets each as soon as it is there, on the engine's thread
+   */
+  public static void examineBackends(TestProgress progress, Consumer<BackendReport> reports) {
+    await(
+        onThread(() -> {
+          Backends.installed().examine(progress, reports);
+          return true;
+        }));
   }
 
   public Checkpoint checkpoint() {
@@ -182,11 +184,15 @@ public final class Engine implements AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the engine is closed");
     }
-    return THREAD.submit(work);
+    return onThread(work);
   }
 
-  private static <T> T onThread(Callable<T> work) {
-    return await(THREAD.submit(work));
+  private static <T> Future<T> onThread(Callable<T> work) {
+    try {
+      return THREAD.submit(work);
+    } catch (RejectedExecutionException e) {
+      throw new IllegalStateException("the process is about to exit", e);
+    }
   }
 
   private static <T> T await(Future<T> work) {
@@ -206,17 +212,24 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** Ends what is being generated, and frees all sessions and the model. */
+  /** Ends what is being generated, and frees all sessions, then the weights and the backend. */
   @Override
   public void close() {
-    synchronized (this) {
-      if (closed) {
-        return;
-      }
-      closed = true;
-      running.forEach(Generation::cancel);
+    Future<Boolean> closing = startClosing();
+    if (closing != null) {
+      await(closing);
     }
-    onThread(() -> {
+  }
+
+  /** Null if that was done before. */
+  private synchronized @Nullable Future<Boolean> startClosing() {
+    if (closed) {
+      return null;
+    }
+    closed = true;
+    OPEN.remove(this);
+    running.forEach(Generation::cancel);
+    return onThread(() -> {
       try (checkpoint;
           backend;
           model) {
@@ -224,5 +237,16 @@ public final class Engine implements AutoCloseable {
       }
       return true;
     });
+  }
+
+  /**
+   * For a process that is about to exit, because native code must not be computing while its
+   * libraries are taken down. Closes all engines, ends their thread, and waits at most so long for
+   * what cannot be cancelled. No engine works after that.
+   */
+  public static void shutDown(Duration patience) throws InterruptedException {
+    OPEN.forEach(Engine::startClosing);
+    THREAD.shutdown();
+    THREAD.awaitTermination(patience.toMillis(), TimeUnit.MILLISECONDS);
   }
 }

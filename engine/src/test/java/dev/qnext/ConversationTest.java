@@ -20,8 +20,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every prompt is what the template says, and begins with what the session has read. */
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class ConversationTest {
   private static final Tokenizer TOKENIZER =
       Tokenizer.load(Golden.path("tokenizer/small_tokenizer.json"));
@@ -42,6 +46,10 @@ class ConversationTest {
   private final Session session = new Session(model, 1 << 16);
   private Conversation conversation =
       new Conversation(TOKENIZER, ChatTemplate.parse(CHAT_ML, "chat_ml"));
+
+  ConversationTest(boolean deferred) {
+    model.backend().deferred = deferred;
+  }
 
   /** How a turn is cut short. */
   private record Limits(int maxTokens, List<String> stops, int cancelAfter) {

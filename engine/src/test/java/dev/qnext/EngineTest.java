@@ -184,7 +184,7 @@ class EngineTest {
     assertThatExceptionOfType(QnextException.class)
         .isThrownBy(() -> Engine.open(Golden.path("tiny/hf"), "abacus"))
         .withMessage(
-            "there is no backend \"abacus\"; valid backends are: %s"
+            "there is no backend \"abacus\"; valid backends are: auto, %s"
                 .formatted(String.join(", ", Engine.backends())));
     try (Engine engine = Engine.open(Golden.path("tiny/hf"), null)) {
       assertThat(engine.backendName()).isEqualTo(Engine.backends().getFirst());
@@ -285,8 +285,10 @@ class EngineTest {
 
   // -------------------------------------------------------------------------------------- memory
 
-  @Test
-  void memoryDoesNotGrowOverTenThousandTokens() throws InterruptedException {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void memoryDoesNotGrowOverTenThousandTokens(boolean deferred) throws InterruptedException {
+    mock.deferred = deferred;
     try (Engine engine = open(mock)) {
       Session session = engine.newSession(100_000);
       Generation generation = engine.generate(session, request(12_000), null);
@@ -301,12 +303,15 @@ class EngineTest {
       mock.passes.clear();
       // Session and result keep four bytes a token each; a row of logits is 2 KB.
       assertThat(used() - before).isLessThan(500_000);
+      assertThat(mock.openTensors).describedAs("queue full or not").isLessThan(200);
       assertThat(generation.next()).isNull();
     }
   }
 
-  @Test
-  void memoryDoesNotGrowOverAThousandReplies() throws InterruptedException {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void memoryDoesNotGrowOverAThousandReplies(boolean deferred) throws InterruptedException {
+    mock.deferred = deferred;
     try (Engine engine = open(mock)) {
       for (int i = 0; i < 200; i++) {
         reply(engine);

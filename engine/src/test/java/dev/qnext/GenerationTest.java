@@ -25,9 +25,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A reply between the engine's thread and its reader. */
 @Timeout(30)
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class GenerationTest {
   private static final int QUEUE = 64;
 
@@ -36,9 +40,15 @@ class GenerationTest {
   private final Engine engine = Engine.openOn(Golden.path("tiny/hf"), () -> mock);
   private final Session session = engine.newSession(1_000_000);
 
+  GenerationTest(boolean deferred) {
+    mock.deferred = deferred;
+  }
+
   @AfterEach
   void close() {
     engine.close();
+    assertThat(mock.openTensors).isZero();
+    assertThat(mock.openStates).isZero();
   }
 
   private Generation start(int maxTokens) {

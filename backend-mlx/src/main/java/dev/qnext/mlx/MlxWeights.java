@@ -231,9 +231,48 @@ final class MlxWeights implements Weights {
     return own(mlx.array(values, shape));
   }
 
+  /**
+   * A matrix with the rows of one, then those of the other, packed if both are packed alike, else
+   * plain; rows of nothing fill up to a multiple of 8, which MLX's fast kernels ask for.
+   */
+  MlxMatrix stacked(MlxMatrix a, MlxMatrix b, MlxType plain) {
+    boolean alike = a.quantization() == b.quantization();
+    int fill = -(a.rows() + b.rows()) & 7;
+    MlxArray codes =
+        alike ? stack(a.weight(), b.weight(), fill) : stack(a.plain(plain), b.plain(plain), fill);
+    boolean packed = alike && a.quantization() != null;
+    return new MlxMatrix(
+        a.path(),
+        mlx,
+        this,
+        a.rows() + b.rows() + fill,
+        a.columns(),
+        codes,
+        packed ? null : own(mlx.transpose(codes, 1, 0)),
+        packed ? stackOrNull(a.scales(), b.scales(), fill) : null,
+        packed ? stackOrNull(a.biases(), b.biases(), fill) : null,
+        packed ? a.quantization() : null);
+  }
+
+  private @Nullable MlxArray stackOrNull(@Nullable MlxArray a, @Nullable MlxArray b, int fill) {
+    return a == null || b == null ? null : stack(a, b, fill);
+  }
+
+  private MlxArray stack(MlxArray a, MlxArray b, int fill) {
+    MlxArray nothing = mlx.zeros(mlx.type(a), fill, mlx.dimension(a, 1));
+    return constant(fill == 0 ? mlx.concatenate(0, a, b) : mlx.concatenate(0, a, b, nothing));
+  }
+
   /** A traced function that stays as long as the weights. */
   MlxFunction function(MlxFunction.Body body) {
     MlxFunction function = mlx.compile(body);
+    functions.add(function);
+    return function;
+  }
+
+  /** A traced element-wise function that stays as long as the weights. */
+  MlxFunction elementWise(MlxFunction.Body body) {
+    MlxFunction function = mlx.compileElementWise(body);
     functions.add(function);
     return function;
   }

@@ -51,7 +51,7 @@ public final class Main {
   }
 
   private static int failed(Throwable e, boolean debug, @Nullable CommandLine command) {
-    if (e instanceof Output.ClosedPipeException) {
+    if (e instanceof Output.ClosedException || Output.isClosed()) {
       return CommandLine.ExitCode.OK;
     }
     if (debug) {

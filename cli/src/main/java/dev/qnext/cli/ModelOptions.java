@@ -4,11 +4,15 @@ import dev.qnext.Engine;
 import dev.qnext.QnextException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Which model, and what computes it. */
 final class ModelOptions {
+  /** How long the end of the process waits for a pass that is being computed. */
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
@@ -18,7 +22,7 @@ final class ModelOptions {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      description = "What computes. Default: the best that works here.")
+      description = "What computes. Default: auto, the best that works here.")
   private @Nullable String backend;
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
@@ -45,8 +49,26 @@ final class ModelOptions {
     return Files.exists(folder.resolve("tokenizer.json"));
   }
 
-  /** Loads the model of {@link #path}, on the chosen backend. */
+  /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
-    return Engine.open(folder, backend);
+    leaveInOrder();
+    return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
+  }
+
+  /** From now on a signal ends what the engine's thread is doing before the process. */
+  static void leaveInOrder() {
+    Runtime.getRuntime().addShutdownHook(new Thread(ModelOptions::leave, "qnext-exit"));
+  }
+
+  /**
+   * Ctrl-C in one-shot use, or another end from outside: no word more, and no pass left running.
+   */
+  private static void leave() {
+    Output.close();
+    try {
+      Engine.shutDown(PATIENCE);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -12,14 +12,16 @@ import java.nio.file.Path;
 
 /**
  * Standard output in UTF-8, for answers alone. Unlike {@link System#out} it notices when nobody
- * reads any more.
+ * reads any more, and can be closed while others print.
  */
 final class Output {
-  /** The reader of a pipe is gone. */
-  static final class ClosedPipeException extends RuntimeException {
+  /** Nobody is to read more: the reader of a pipe is gone, or the process ends. */
+  static final class ClosedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    ClosedPipeException(IOException cause) {
+    ClosedException() {}
+
+    ClosedException(IOException cause) {
       super(cause);
     }
   }
@@ -28,6 +30,7 @@ final class Output {
   private static final int PIPE = 0010000;
   private static final int SOCKET = 0140000;
 
+  private static volatile boolean closed;
   private static Output standard = new Output(new FileOutputStream(FileDescriptor.out));
 
   private final OutputStream out;
@@ -46,7 +49,17 @@ final class Output {
     standard = new Output(stream);
   }
 
+  /** Nothing is printed after this, by whichever thread. */
+  static void close() {
+    closed = true;
+  }
+
+  static boolean isClosed() {
+    return closed;
+  }
+
   void print(String text) {
+    requireOpen();
     if (text.isEmpty()) {
       return;
     }
@@ -70,6 +83,7 @@ final class Output {
   }
 
   void flush() {
+    requireOpen();
     try {
       out.flush();
     } catch (IOException e) {
@@ -77,10 +91,16 @@ final class Output {
     }
   }
 
+  private static void requireOpen() {
+    if (closed) {
+      throw new ClosedException();
+    }
+  }
+
   /** A pipe fails when nobody reads it any more; anything else has lost an answer. */
   private static RuntimeException failed(IOException e) {
     return isPipe()
-        ? new ClosedPipeException(e)
+        ? new ClosedException(e)
         : new QnextException("cannot write to standard output: %s".formatted(e.getMessage()), e);
   }
 

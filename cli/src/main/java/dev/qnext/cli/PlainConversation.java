@@ -90,7 +90,7 @@ final class PlainConversation {
     }
     if (warned) {
       System.err.println();
-      Runtime.getRuntime().halt(INTERRUPTED);
+      System.exit(INTERRUPTED);
     }
     warned = true;
     System.err.print("\n(Ctrl-C again leaves; so do Ctrl-D and /exit)\n> ");

@@ -1,6 +1,7 @@
 package dev.qnext.backend;
 
 import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,26 @@ import org.jspecify.annotations.Nullable;
 public interface Backend extends AutoCloseable {
   /** The name that {@code --backend} takes. */
   String name();
+
+  /** The type in which activations are held, which decides how exact the operations can be. */
+  default DType activationType() {
+    return DType.F32;
+  }
+
+  /**
+   * Names what the results depend on besides this program: device, versions of libraries, settings.
+   * A self-test that has passed under one fingerprint is not repeated.
+   */
+  default String fingerprint() {
+    return "";
+  }
+
+  /**
+   * True if operations return before they are computed, so that it pays to build and {@link #start}
+   * the next step before the last one's token is read. The step may be in vain: its pass is then
+   * dropped.
+   */
+  boolean deferred();
 
   /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as
@@ -93,9 +114,13 @@ public interface Backend extends AutoCloseable {
    */
   Tensor sample(Tensor logits, Sampling sampling, long position);
 
-  /** Begins to evaluate without waiting. */
+  /**
+   * Begins to evaluate without waiting. Scopes of what it is computed from should be closed by
+   * then: the memory of a tensor that is still held cannot be used again.
+   */
   void start(Tensor tensor);
 
+  /** Waits for tokens [T, 1], and for nothing that was started after them. */
   int[] readTokens(Tensor tokens);
 
   /** Copies a tensor's numbers, row by row, as f32 of this machine's byte order. */

@@ -6,7 +6,10 @@ package dev.qnext.backend;
  * others are computed from; it just cannot be handed in again.
  */
 public interface Scope extends AutoCloseable {
-  /** Takes a tensor out of this scope: it lives until its own {@link Tensor#close}. */
+  /**
+   * Takes a tensor that was made in this scope out of it and out of all around it: it lives until
+   * its own {@link Tensor#close}.
+   */
   Tensor keep(Tensor tensor);
 
   @Override

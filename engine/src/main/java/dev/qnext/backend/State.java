@@ -34,6 +34,10 @@ public interface State extends AutoCloseable {
   /**
    * Closes the open pass and keeps its first n tokens: bit for bit the state that reading just
    * these would have left. n = 0 drops the pass; a prefill keeps all of its tokens.
+   *
+   * <p>A deferred backend need not have computed the pass, and does not wait for a verify pass. It
+   * computes a prefill here, which bounds the memory of a long prompt and the time that cancelling
+   * takes; the scope of the pass should be closed by then.
    */
   void accept(int n);
 
@@ -61,6 +65,7 @@ public interface State extends AutoCloseable {
   /** Bytes held in memory. */
   long bytes();
 
+  /** Frees it, a pass open or not; a second call does nothing. */
   @Override
   void close();
 }

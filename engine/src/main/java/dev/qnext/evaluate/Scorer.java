@@ -1,8 +1,10 @@
 package dev.qnext.evaluate;
 
 import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
 import dev.qnext.backend.Pass;
 import dev.qnext.backend.Rows;
+import dev.qnext.backend.Scope;
 import dev.qnext.backend.State;
 import dev.qnext.backend.Tensor;
 import dev.qnext.model.LanguageModel;
@@ -11,7 +13,11 @@ import java.util.Arrays;
 
 /** Log-probabilities that a model gives to a text that is already there. */
 public final class Scorer {
-  private static final int CHUNK = 512;
+  /** Most rows of logits that are made at once. */
+  private static final int ROWS = 64;
+
+  /** Most numbers in them, if that is more than one row. */
+  private static final int LOGITS = 1 << 24;
 
   private Scorer() {}
 
@@ -43,26 +49,47 @@ public final class Scorer {
                 .formatted(id, model.vocabularySize()));
       }
     }
+    Backend backend = model.backend();
     double[] scores = new double[ids.length - 1];
     float[] logits = new float[model.vocabularySize()];
-    try (State state = model.backend().newState(model.stateShape(), ids.length)) {
-      for (int from = 0; from < ids.length; from += CHUNK) {
-        int[] chunk = Arrays.copyOfRange(ids, from, Math.min(ids.length, from + CHUNK));
-        state.begin(Pass.PREFILL, chunk.length);
-        Tensor hidden = model.forward(model.backend().tokens(chunk), state);
-        state.accept(chunk.length);
-        for (int t = 0; t < chunk.length; t++) {
-          model
-              .backend()
-              .readFloats(model.logits(hidden, new Rows(t, 1)), MemorySegment.ofArray(logits));
-          row.accept(from + t, logits);
-          if (from + t < scores.length) {
-            scores[from + t] = logProbability(logits, ids[from + t + 1]);
+    int most = Math.clamp(LOGITS / logits.length, 1, Math.min(ROWS, ids.length));
+    float[] block = new float[most * logits.length];
+    try (State state = backend.newState(model.stateShape(), ids.length)) {
+      for (int from = 0, to; from < ids.length; from = to) {
+        to = from + Math.min(ids.length - from, backend.prefillTokens(from));
+        try (Tensor hidden = read(model, state, Arrays.copyOfRange(ids, from, to))) {
+          state.accept(to - from);
+          for (int first = from; first < to; first += most) {
+            int count = Math.min(most, to - first);
+            readLogits(model, hidden, new Rows(first - from, count), block);
+            for (int t = first; t < first + count; t++) {
+              System.arraycopy(block, (t - first) * logits.length, logits, 0, logits.length);
+              row.accept(t, logits);
+              if (t < scores.length) {
+                scores[t] = logProbability(logits, ids[t + 1]);
+              }
+            }
           }
         }
       }
     }
     return scores;
+  }
+
+  /** Opens a pass and reads ids: hidden states [T, hidden], kept. */
+  private static Tensor read(LanguageModel model, State state, int[] ids) {
+    state.begin(Pass.PREFILL, ids.length);
+    try (Scope scope = model.backend().scope()) {
+      return scope.keep(model.forward(model.backend().tokens(ids), state));
+    }
+  }
+
+  private static void readLogits(LanguageModel model, Tensor hidden, Rows rows, float[] into) {
+    MemorySegment segment = MemorySegment.ofArray(into);
+    try (Scope scope = model.backend().scope()) {
+      Tensor logits = model.logits(hidden, rows);
+      model.backend().readFloats(logits, segment.asSlice(0, 4L * logits.rows() * logits.columns()));
+    }
   }
 
   private static double logProbability(float[] logits, int id) {

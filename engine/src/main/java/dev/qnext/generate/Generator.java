@@ -1,7 +1,6 @@
 package dev.qnext.generate;
 
 import dev.qnext.QnextException;
-import dev.qnext.backend.Pass;
 import dev.qnext.model.LanguageModel;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -12,12 +11,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * token of a reply is drawn but not read.
  */
 public final class Generator {
-  /**
-   * Prompt tokens per pass: the longest time that cancelling takes, and the size of its
-   * intermediate results.
-   */
-  private static final int CHUNK = 512;
-
   private final LanguageModel model;
 
   public Generator(LanguageModel model) {
@@ -53,49 +46,41 @@ public final class Generator {
     int reused = session.resume(prompt);
     while (session.length() < prompt.length && !cancelled.get()) {
       int from = session.length();
-      int to = Math.min(prompt.length, from + CHUNK);
-      session.read(Pass.PREFILL, Arrays.copyOfRange(prompt, from, to));
+      int count = Math.min(prompt.length - from, model.backend().prefillTokens(from));
+      session.prefill(Arrays.copyOfRange(prompt, from, from + count));
     }
     int readTokens = session.length() - reused;
+    // Prompt and reply fill the context together.
+    int limit = (int) Math.min(request.maxTokens(), session.capacity() - prompt.length);
+    Result.End end = limit < request.maxTokens() ? Result.End.CONTEXT : Result.End.MAX_TOKENS;
+    if (session.length() < prompt.length) {
+      end = Result.End.CANCELLED;
+    }
     long read = System.nanoTime();
-    Sampler sampler =
-        new Sampler(
-            model.backend(),
-            model.vocabularySize(),
-            request.sampling(),
-            request.penalties(),
-            prompt);
     int[] tokens = new int[64];
     int count = 0;
-    Result.End end =
-        session.length() < prompt.length ? Result.End.CANCELLED : Result.End.MAX_TOKENS;
-    while (count < request.maxTokens()) {
-      if (cancelled.get()) {
-        end = Result.End.CANCELLED;
-        break;
-      }
-      if (count > 0) {
-        session.read(Pass.VERIFY, new int[] {tokens[count - 1]});
-      }
-      int id = sampler.draw(session.logits(), session.length());
-      if (count == 0) {
-        read = System.nanoTime();
-      }
-      if (contains(request.stopIds(), id)) {
-        end = Result.End.STOP_ID;
-        break;
-      }
-      if (count == tokens.length) {
-        tokens = Arrays.copyOf(tokens, 2 * count);
-      }
-      tokens[count++] = id;
-      if (!listener.accept(id)) {
-        end = Result.End.STOPPED;
-        break;
-      }
-      if (session.length() + 1 >= session.capacity() && count < request.maxTokens()) {
-        end = Result.End.CONTEXT;
-        break;
+    try (Decoder decoder = new Decoder(model.backend(), session, sampler(request))) {
+      while (count < limit) {
+        if (cancelled.get()) {
+          end = Result.End.CANCELLED;
+          break;
+        }
+        int id = decoder.next(count + 1 < limit);
+        if (count == 0) {
+          read = System.nanoTime();
+        }
+        if (contains(request.stopIds(), id)) {
+          end = Result.End.STOP_ID;
+          break;
+        }
+        if (count == tokens.length) {
+          tokens = Arrays.copyOf(tokens, 2 * count);
+        }
+        tokens[count++] = id;
+        if (!listener.accept(id)) {
+          end = Result.End.STOPPED;
+          break;
+        }
       }
     }
     return new Result(
@@ -106,6 +91,15 @@ public final class Generator {
         readTokens,
         read - start,
         System.nanoTime() - read);
+  }
+
+  private Sampler sampler(Request request) {
+    return new Sampler(
+        model.backend(),
+        model.vocabularySize(),
+        request.sampling(),
+        request.penalties(),
+        request.prompt());
   }
 
   private void check(Request request, long capacity) {

@@ -21,27 +21,32 @@ final class Sampler {
     this.backend = backend;
     this.sampling = sampling;
     this.penalties = penalties;
-    this.seen = new boolean[penalties.none() ? 0 : vocabulary];
+    this.seen = new boolean[needsIds() ? vocabulary : 0];
     this.generated = new int[seen.length];
     this.row = new float[seen.length];
-    if (!penalties.none()) {
+    if (needsIds()) {
       for (int id : prompt) {
         seen[id] = true;
       }
     }
   }
 
-  /** The token for an absolute position, from its logits [1, vocabulary]. */
-  int draw(Tensor logits, long position) {
-    if (penalties.none()) {
-      return backend.readTokens(backend.sample(logits, sampling, position))[0];
+  /** True if a draw depends on the ids drawn before it, which the device alone does not know. */
+  boolean needsIds() {
+    return !penalties.none();
+  }
+
+  /** The token [1, 1] for an absolute position, from its logits [1, vocabulary]. */
+  Tensor draw(Tensor logits, long position) {
+    if (!needsIds()) {
+      return backend.sample(logits, sampling, position);
     }
     backend.readFloats(logits, MemorySegment.ofArray(row));
     penalise();
     int id = sampling.draw(row, position);
     seen[id] = true;
     generated[id]++;
-    return id;
+    return backend.tokens(new int[] {id});
   }
 
   private void penalise() {

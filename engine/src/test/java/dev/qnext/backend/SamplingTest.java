@@ -1,5 +1,6 @@
 package dev.qnext.backend;
 
+import static dev.qnext.fixtures.Gaussian.gaussian;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
@@ -43,7 +44,7 @@ class SamplingTest {
     List<float[]> rows = new ArrayList<>();
     SplittableRandom random = new SplittableRandom(11);
     for (int i = 0; i < 60; i++) {
-      rows.add(OperationCases.gaussian(random, 1 + random.nextInt(200), 0.5 + i % 7));
+      rows.add(gaussian(random, 1 + random.nextInt(200), 0.5 + i % 7));
     }
     for (int i = 0; i < 60; i++) { // ties
       float[] row = new float[1 + random.nextInt(60)];
@@ -53,7 +54,7 @@ class SamplingTest {
       rows.add(row);
     }
     for (int i = 0; i < 40; i++) { // masked
-      float[] row = OperationCases.gaussian(random, 2 + random.nextInt(80), 3);
+      float[] row = gaussian(random, 2 + random.nextInt(80), 3);
       int kept = random.nextInt(row.length);
       for (int id = 0; id < row.length; id++) {
         row[id] = id == kept || random.nextInt(3) == 0 ? row[id] : NOTHING;
@@ -177,7 +178,7 @@ class SamplingTest {
     SplittableRandom random = new SplittableRandom(12);
     for (Sampling s : ways()) {
       for (int i = 0; i < 30; i++) {
-        float[] row = OperationCases.gaussian(random, 2 + random.nextInt(100), 0.5 + i % 4);
+        float[] row = gaussian(random, 2 + random.nextInt(100), 0.5 + i % 4);
         assertThat(kept(s, row))
             .describedAs("%s of %s", s, Arrays.toString(row))
             .isEqualTo(warped(s, row));
@@ -355,7 +356,7 @@ class SamplingTest {
 
   @Test
   void theSameKeyGivesTheSameToken() {
-    float[] logits = OperationCases.gaussian(new SplittableRandom(1), 5000, 1);
+    float[] logits = gaussian(new SplittableRandom(1), 5000, 1);
     Sampling s = new Sampling(1, 0, 0.95f, 0, 42);
     Sampling same = new Sampling(1, 0, 0.95f, 0, 42);
     Sampling other = new Sampling(1, 0, 0.95f, 0, 43);

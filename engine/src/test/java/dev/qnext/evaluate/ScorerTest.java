@@ -12,18 +12,32 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class ScorerTest {
   private static final int VOCABULARY = 97;
   private static final Scorer.LogitsRow NOBODY = (position, logits) -> {};
 
   private final MockModel model = new MockModel(VOCABULARY);
 
+  ScorerTest(boolean deferred) {
+    model.backend().deferred = deferred;
+  }
+
+  @AfterEach
+  void nothingIsLeftOpen() {
+    assertThat(model.backend().openTensors).isZero();
+    assertThat(model.backend().openStates).isZero();
+  }
+
   @ParameterizedTest
-  @ValueSource(ints = {1, 2, 512, 513, 1100})
+  @ValueSource(ints = {1, 2, 63, 64, 65, 512, 513, 577, 1100})
   void scoresFollowTheDefinition(int length) {
     int[] ids = new Random(length).ints(length, 0, VOCABULARY).toArray();
     List<Integer> positions = new ArrayList<>();
@@ -46,7 +60,6 @@ class ScorerTest {
       assertThat(scores[t]).isCloseTo(Math.log(Math.exp(logits[ids[t + 1]]) / sum), within(1e-5));
     }
     assertThat(positions).hasSize(length).isSorted().doesNotHaveDuplicates();
-    assertThat(model.backend().openStates).isZero();
   }
 
   @Test
@@ -66,6 +79,27 @@ class ScorerTest {
   }
 
   @Test
+  void aFailureAtAnyOperationLeavesNothingBehind() {
+    int[] ids = new int[600];
+    int[] count = new int[1];
+    model.backend().beforeOperation = name -> count[0]++;
+    Scorer.score(model, ids, NOBODY);
+    int operations = count[0];
+    assertThat(operations).isGreaterThan(20);
+    for (int at = 0; at < operations; at++) {
+      int[] left = {at};
+      model.backend().beforeOperation =
+          name -> {
+            if (left[0]-- == 0) {
+              throw new IllegalStateException("made up");
+            }
+          };
+      assertThatThrownBy(() -> Scorer.score(model, ids, NOBODY)).hasMessage("made up");
+      nothingIsLeftOpen();
+    }
+  }
+
+  @Test
   void aFailureLeavesNoStateBehind() {
     model.backend().beforeReading =
         length -> {
@@ -74,6 +108,5 @@ class ScorerTest {
           }
         };
     assertThatThrownBy(() -> Scorer.score(model, new int[600], NOBODY)).hasMessage("made up");
-    assertThat(model.backend().openStates).isZero();
   }
 }

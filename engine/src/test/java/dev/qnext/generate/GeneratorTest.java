@@ -20,17 +20,32 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What one reply is, how it ends and what it reports. */
+/** What one reply is, how it ends and what it reports, on an eager and on a deferred backend. */
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class GeneratorTest {
   private static final int CAPACITY = 4096;
 
   private final MockModel model = new MockModel(VOCABULARY);
   private final Generator generator = new Generator(model);
   private final Session session = new Session(model, CAPACITY);
+
+  GeneratorTest(boolean deferred) {
+    model.backend().deferred = deferred;
+  }
+
+  @AfterEach
+  void nothingIsLeftOpen() {
+    session.close();
+    assertThat(model.backend().openTensors).isZero();
+    assertThat(model.backend().openStates).isZero();
+  }
 
   private Result generate(Request request, TokenListener listener, AtomicBoolean cancelled) {
     return generator.generate(session, request, listener, cancelled);

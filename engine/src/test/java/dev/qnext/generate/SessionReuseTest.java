@@ -13,14 +13,29 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.qnext.mock.MockModel;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Chunks, reuse and failures change no token. */
+/** Chunks, reuse and failures change no token, on an eager and on a deferred backend. */
+@ParameterizedClass
+@ValueSource(booleans = {false, true})
 class SessionReuseTest {
   private final MockModel model = new MockModel(VOCABULARY);
   private final Session session = new Session(model, 8192);
+
+  SessionReuseTest(boolean deferred) {
+    model.backend().deferred = deferred;
+  }
+
+  @AfterEach
+  void nothingIsLeftOpen() {
+    session.close();
+    assertThat(model.backend().openTensors).isZero();
+    assertThat(model.backend().openStates).isZero();
+  }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 511, 512, 513, 1024, 1025, 3000})
@@ -33,6 +48,15 @@ class SessionReuseTest {
     assertThat(model.backend().passes.subList(0, chunks)).allMatch(tokens -> tokens <= 512);
     assertThat(model.backend().passes.subList(0, chunks).stream().mapToInt(i -> i).sum())
         .isEqualTo(length);
+  }
+
+  @Test
+  void theBackendSaysHowLongAChunkIs() {
+    model.backend().prefillTokens = length -> length < 100 ? 60 : length < 150 ? 20 : 1_000_000;
+    int[] prompt = prompt(1000, 28);
+    assertThat(ask(model, session, request(prompt, 1, WARM)).tokens())
+        .isEqualTo(expected(prompt, 1, WARM));
+    assertThat(model.backend().passes).containsExactly(60, 60, 20, 20, 840);
   }
 
   @Test

@@ -16,12 +16,23 @@ import dev.qnext.backend.Weight;
 import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Layout;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.IntBinaryOperator;
 import java.util.function.IntConsumer;
+import java.util.function.IntUnaryOperator;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,28 +41,43 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Works below {@link MockModel}, and below Qwen3Next of any checkpoint: the first delta net
  * layer reads the tokens, all else hands them on. Counts what is open, and fails on demand.
+ *
+ * <p>Deferred, it computes nothing before it is read or a prefill is accepted, and what is never
+ * read not at all. Either way a tensor lives as long as its scope says and is refused afterwards.
  */
 public final class MockBackend implements Backend {
   private static final long START = 0x243F6A8885A308D3L;
 
   private final int vocabulary;
 
-  /** Called with the length of the state before it reads the tokens of a pass. */
+  public boolean deferred;
+
+  /** Called with the length of the state before the tokens of a pass are computed. */
   public IntConsumer beforeReading = length -> {};
 
-  /** Called before a token is drawn. */
+  /** Called before a draw is computed, or logits are read. */
   public Runnable beforeSampling = () -> {};
+
+  /** Called before each operation, with its name. */
+  public Consumer<String> beforeOperation = name -> {};
 
   /** Puts another id in place of the one that was drawn for a position. */
   public IntBinaryOperator says = (position, drawn) -> drawn;
+
+  /** Tokens of a prefill pass behind so many. */
+  public IntUnaryOperator prefillTokens = length -> 512;
 
   /** Tokens of every pass since the start. */
   public final List<Integer> passes = new ArrayList<>();
 
   public boolean failClosingStates;
   public int openStates;
+  public int openTensors;
   public int openWeights;
   public boolean closed;
+
+  private final Deque<MockScope> scopes = new ArrayDeque<>();
+  private @Nullable MockState newest;
 
   public MockBackend(int vocabulary) {
     this.vocabulary = vocabulary;
@@ -85,43 +111,142 @@ public final class MockBackend implements Backend {
     return h ^ h >>> 31;
   }
 
-  private record Ids(int[] ids) implements Tensor {
+  private static void check(boolean fine, String message) {
+    if (!fine) {
+      throw new AssertionError(message);
+    }
+  }
+
+  // ----------------------------------------------------------------------------- values and
+  // tensors
+
+  /** Numbers that are computed when they are first asked for: ids or hashes, one a row. */
+  private static final class Value {
+    private @Nullable Supplier<long[]> computation;
+    private long @Nullable [] rows;
+
+    Value(Supplier<long[]> computation) {
+      this.computation = computation;
+    }
+
+    long[] rows() {
+      if (computation != null) {
+        rows = computation.get();
+        computation = null;
+      }
+      return Objects.requireNonNull(rows);
+    }
+  }
+
+  private Value value(Supplier<long[]> computation) {
+    Value value = new Value(computation);
+    if (!deferred) {
+      value.rows();
+    }
+    return value;
+  }
+
+  private enum Kind {
+    IDS,
+    HIDDEN,
+    LOGITS
+  }
+
+  /** A handle on a value. Others may be computed from the value when the handle is gone. */
+  private final class MockTensor implements Tensor {
+    private final Kind kind;
+    private final int rows;
+    private final Value value;
+    private @Nullable MockScope owner = scopes.peek();
+    private boolean freed;
+
+    MockTensor(Kind kind, int rows, Value value) {
+      this.kind = kind;
+      this.rows = rows;
+      this.value = value;
+      openTensors++;
+      if (owner != null) {
+        owner.tensors.add(this);
+      }
+    }
+
     @Override
     public int rows() {
-      return ids.length;
+      return rows;
     }
 
     @Override
     public int columns() {
-      return 1;
+      return kind == Kind.LOGITS ? vocabulary : 1;
+    }
+
+    void free() {
+      check(!freed, "a tensor was freed twice");
+      freed = true;
+      openTensors--;
+    }
+
+    @Override
+    public void close() {
+      check(owner == null, "a tensor was closed that belongs to a scope");
+      free();
     }
   }
 
-  private record Hidden(long[] hashes) implements Tensor {
+  private Value in(Tensor tensor, Kind kind) {
+    MockTensor mock = live(tensor);
+    check(mock.kind == kind, "%s instead of %s".formatted(mock.kind, kind));
+    return mock.value;
+  }
+
+  private static MockTensor live(Tensor tensor) {
+    MockTensor mock = (MockTensor) tensor;
+    check(!mock.freed, "a tensor was used after it was freed");
+    return mock;
+  }
+
+  /** What hands its input on makes a tensor all the same. */
+  private Tensor same(String operation, Tensor x) {
+    beforeOperation.accept(operation);
+    MockTensor mock = live(x);
+    return new MockTensor(mock.kind, mock.rows, mock.value);
+  }
+
+  private final class MockScope implements Scope {
+    private final List<MockTensor> tensors = new ArrayList<>();
+
     @Override
-    public int rows() {
-      return hashes.length;
+    public Tensor keep(Tensor tensor) {
+      check(tensors.remove(live(tensor)), "a tensor was kept that is not of this scope");
+      ((MockTensor) tensor).owner = null;
+      return tensor;
     }
 
     @Override
-    public int columns() {
-      return 1;
+    public void close() {
+      check(scopes.poll() == this, "a scope was closed before those in it");
+      tensors.forEach(MockTensor::free);
+      tensors.clear();
     }
   }
 
-  private record Logits(int columns, long[] hashes) implements Tensor {
-    @Override
-    public int rows() {
-      return hashes.length;
-    }
+  @Override
+  public Scope scope() {
+    beforeOperation.accept("scope");
+    MockScope scope = new MockScope();
+    scopes.push(scope);
+    return scope;
   }
+
+  // ------------------------------------------------------------------------------------------
+  // state
 
   /** Strict about the order of calls; recurrent, so it cannot be cut. */
   private final class MockState implements State {
     private final long capacity;
-    private long hash = START;
+    private Value hash = new Value(() -> new long[] {START});
     private int length;
-    private long @Nullable [] read;
+    private @Nullable Value read;
     private int passTokens;
     private @Nullable Pass pass;
     private boolean freed;
@@ -131,19 +256,27 @@ public final class MockBackend implements Backend {
       openStates++;
     }
 
-    Hidden read(int[] ids) {
-      check(pass != null && read == null && ids.length == passTokens, "read out of order");
-      beforeReading.accept(length);
-      long[] hashes = new long[ids.length];
-      long h = hash;
-      for (int t = 0; t < ids.length; t++) {
-        hashes[t] = h = next(h, ids[t]);
-      }
+    Tensor read(Tensor tokens) {
+      requireOrder(
+          pass != null && read == null && tokens.rows() == passTokens, "read out of order");
+      Value ids = in(tokens, Kind.IDS);
+      Value base = hash;
+      int from = length;
+      Value hashes =
+          value(() -> {
+            long h = base.rows()[0];
+            long[] rows = ids.rows().clone();
+            beforeReading.accept(from);
+            for (int t = 0; t < rows.length; t++) {
+              rows[t] = h = next(h, (int) rows[t]);
+            }
+            return rows;
+          });
       read = hashes;
-      return new Hidden(hashes);
+      return new MockTensor(Kind.HIDDEN, passTokens, hashes);
     }
 
-    private void check(boolean fine, String message) {
+    private void requireOrder(boolean fine, String message) {
       if (!fine || freed) {
         throw new IllegalStateException(freed ? "the state is closed" : message);
       }
@@ -161,9 +294,11 @@ public final class MockBackend implements Backend {
 
     @Override
     public void begin(Pass newPass, int tokens) {
-      check(pass == null, "a pass is open");
-      check(newPass == Pass.PREFILL || tokens <= MAX_VERIFY, "too many tokens to verify");
-      check(tokens > 0 && length + tokens <= capacity, "no room for %d tokens".formatted(tokens));
+      beforeOperation.accept("begin");
+      requireOrder(pass == null, "a pass is open");
+      requireOrder(newPass == Pass.PREFILL || tokens <= MAX_VERIFY, "too many tokens to verify");
+      requireOrder(
+          tokens > 0 && length + tokens <= capacity, "no room for %d tokens".formatted(tokens));
       pass = newPass;
       passTokens = tokens;
       passes.add(tokens);
@@ -171,11 +306,17 @@ public final class MockBackend implements Backend {
 
     @Override
     public void accept(int n) {
-      check(pass != null, "no pass is open");
-      check(pass == Pass.VERIFY || n == passTokens, "a prefill keeps all");
+      beforeOperation.accept("accept");
+      requireOrder(pass != null, "no pass is open");
+      requireOrder(pass == Pass.VERIFY || n == passTokens, "a prefill keeps all");
+      check(scopes.isEmpty(), "the scope of a pass is open when it is accepted");
       if (n > 0) {
-        check(read != null, "nothing was read");
-        hash = java.util.Objects.requireNonNull(read)[n - 1];
+        requireOrder(read != null, "nothing was read");
+        Value all = Objects.requireNonNull(read);
+        hash = value(() -> new long[] {all.rows()[n - 1]});
+        if (pass == Pass.PREFILL) {
+          hash.rows();
+        }
         length += n;
       }
       read = null;
@@ -184,19 +325,19 @@ public final class MockBackend implements Backend {
 
     @Override
     public void rewind(long newLength) {
-      check(pass == null, "a pass is open");
+      requireOrder(pass == null, "a pass is open");
       if (newLength != 0 && newLength != length) {
         throw new UnsupportedOperationException("recurrent state cannot be cut");
       }
       if (newLength == 0) {
         length = 0;
-        hash = START;
+        hash = new Value(() -> new long[] {START});
       }
     }
 
     @Override
     public State fork() {
-      check(pass == null, "a pass is open");
+      requireOrder(pass == null, "a pass is open");
       MockState copy = new MockState(capacity);
       copy.hash = hash;
       copy.length = length;
@@ -204,12 +345,14 @@ public final class MockBackend implements Backend {
     }
 
     @Override
-    public void save(java.io.OutputStream out) {
-      throw new UnsupportedOperationException();
+    public void save(OutputStream out) throws IOException {
+      requireOrder(pass == null, "a pass is open");
+      new DataOutputStream(out).writeLong(hash.rows()[0]);
+      new DataOutputStream(out).writeInt(length);
     }
 
     @Override
-    public void restore(java.io.InputStream in) {
+    public void restore(InputStream in) {
       throw new UnsupportedOperationException();
     }
 
@@ -231,8 +374,33 @@ public final class MockBackend implements Backend {
   }
 
   @Override
+  public State newState(StateShape shape, long capacity) {
+    newest = new MockState(capacity);
+    return newest;
+  }
+
+  /** The state that was made last. */
+  public State newestState() {
+    return Objects.requireNonNull(newest);
+  }
+
+  /** Reads the tokens of the open pass. */
+  Tensor read(Tensor tokens, State state) {
+    beforeOperation.accept("read");
+    return ((MockState) state).read(tokens);
+  }
+
+  // -------------------------------------------------------------------------------------
+  // operations
+
+  @Override
   public String name() {
     return "mock";
+  }
+
+  @Override
+  public boolean deferred() {
+    return deferred;
   }
 
   @Override
@@ -252,72 +420,52 @@ public final class MockBackend implements Backend {
   }
 
   @Override
-  public State newState(StateShape shape, long capacity) {
-    return new MockState(capacity);
-  }
-
-  /** Reads the tokens of the open pass. */
-  Tensor read(Tensor tokens, State state) {
-    return ((MockState) state).read(((Ids) tokens).ids());
-  }
-
-  @Override
-  public Scope scope() {
-    return new Scope() {
-      @Override
-      public Tensor keep(Tensor tensor) {
-        return tensor;
-      }
-
-      @Override
-      public void close() {}
-    };
-  }
-
-  @Override
   public int prefillTokens(long length) {
-    return 512;
+    return prefillTokens.applyAsInt((int) length);
   }
 
   @Override
   public Tensor tokens(int[] ids) {
-    return new Ids(ids.clone());
+    beforeOperation.accept("tokens");
+    long[] rows = Arrays.stream(ids).asLongStream().toArray();
+    return new MockTensor(Kind.IDS, ids.length, value(() -> rows));
   }
 
   @Override
   public Tensor embed(Weight table, Tensor tokens) {
-    return tokens;
+    return same("embed", tokens);
   }
 
   @Override
   public Tensor linear(Weight weight, Tensor x) {
-    return x;
+    return same("linear", x);
   }
 
   @Override
   public AddNorm addNorm(Tensor residual, @Nullable Tensor delta, Weight norm, float eps) {
-    return new AddNorm(residual, delta == null ? residual : delta);
+    return new AddNorm(
+        same("addNorm", residual), same("addNorm", delta == null ? residual : delta));
   }
 
   @Override
   public Tensor attention(
       AttentionArgs args, Tensor qGate, Tensor k, Tensor v, State state, int layer) {
-    return qGate;
+    return same("attention", qGate);
   }
 
   @Override
   public Tensor deltaNet(DeltaArgs args, Tensor qkvz, Tensor ba, State state, int layer) {
-    return layer == 0 ? read(qkvz, state) : qkvz;
+    return layer == 0 ? read(qkvz, state) : same("deltaNet", qkvz);
   }
 
   @Override
   public Tensor experts(ExpertArgs args, Tensor x) {
-    return x;
+    return same("experts", x);
   }
 
   @Override
   public Tensor swiglu(Tensor gate, Tensor up) {
-    return gate;
+    return same("swiglu", gate);
   }
 
   @Override
@@ -327,7 +475,7 @@ public final class MockBackend implements Backend {
 
   @Override
   public Tensor rows(Tensor x, Rows rows) {
-    return new Hidden(hashes((Hidden) x, rows));
+    return slice("rows", x, rows, Kind.HIDDEN);
   }
 
   @Override
@@ -336,38 +484,59 @@ public final class MockBackend implements Backend {
   }
 
   Tensor logits(Tensor x, Rows rows) {
-    return new Logits(vocabulary, hashes((Hidden) x, rows));
+    return slice("logits", x, rows, Kind.LOGITS);
   }
 
-  private static long[] hashes(Hidden x, Rows rows) {
-    return java.util.Arrays.copyOfRange(x.hashes(), rows.first(), rows.first() + rows.count());
+  private Tensor slice(String operation, Tensor x, Rows rows, Kind kind) {
+    beforeOperation.accept(operation);
+    Value all = in(x, Kind.HIDDEN);
+    int first = rows.first();
+    int end = first + rows.count();
+    check(end <= x.rows(), "rows %d to %d of %d".formatted(first, end, x.rows()));
+    return new MockTensor(
+        kind, rows.count(), value(() -> Arrays.copyOfRange(all.rows(), first, end)));
   }
 
   @Override
   public Tensor sample(Tensor logits, Sampling sampling, long position) {
-    beforeSampling.run();
-    long[] hashes = ((Logits) logits).hashes();
-    int[] ids = new int[hashes.length];
-    for (int t = 0; t < ids.length; t++) {
-      int drawn = sampling.draw(row(vocabulary, hashes[t]), position + t);
-      ids[t] = says.applyAsInt((int) position + t, drawn);
-    }
-    return new Ids(ids);
+    beforeOperation.accept("sample");
+    Value hashes = in(logits, Kind.LOGITS);
+    return new MockTensor(
+        Kind.IDS,
+        logits.rows(),
+        value(() -> {
+          long[] ids = hashes.rows().clone();
+          beforeSampling.run();
+          for (int t = 0; t < ids.length; t++) {
+            int drawn = sampling.draw(row(vocabulary, ids[t]), position + t);
+            ids[t] = says.applyAsInt((int) position + t, drawn);
+          }
+          return ids;
+        }));
   }
 
   @Override
-  public void start(Tensor tensor) {}
+  public void start(Tensor tensor) {
+    beforeOperation.accept("start");
+    live(tensor);
+    check(scopes.isEmpty(), "a scope is open when its work is started");
+  }
 
   @Override
   public int[] readTokens(Tensor tokens) {
-    return ((Ids) tokens).ids().clone();
+    beforeOperation.accept("readTokens");
+    return Arrays.stream(in(tokens, Kind.IDS).rows()).mapToInt(Math::toIntExact).toArray();
   }
 
   @Override
   public void readFloats(Tensor tensor, MemorySegment into) {
+    beforeOperation.accept("readFloats");
+    Value hashes = in(tensor, Kind.LOGITS);
+    long[] rows = hashes.rows();
+    check(into.byteSize() == 4L * rows.length * vocabulary, "another size");
     beforeSampling.run();
     long offset = 0;
-    for (long hash : ((Logits) tensor).hashes()) {
+    for (long hash : rows) {
       for (float logit : row(vocabulary, hash)) {
         into.set(ValueLayout.JAVA_FLOAT_UNALIGNED, offset, logit);
         offset += 4;

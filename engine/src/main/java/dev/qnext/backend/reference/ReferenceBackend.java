@@ -42,6 +42,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean deferred() {
+    return false;
+  }
+
+  @Override
   public Weights bind(Checkpoint checkpoint, Layout layout) {
     return new ReferenceWeights(checkpoint, layout);
   }

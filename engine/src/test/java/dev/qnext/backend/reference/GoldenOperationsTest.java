@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * The parts of the fused operations against transformers' vectors, where the seam is too coarse to
  * show them: each golden case through the reference's own functions. Formats and products are
- * compared through the seam, by {@link dev.qnext.backend.OperationSuite}.
+ * compared through the seam, by the OperationSuite of the module backend-suites.
  */
 class GoldenOperationsTest {
   @TempDir Path folder;

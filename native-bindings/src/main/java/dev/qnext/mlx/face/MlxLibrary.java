@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -113,17 +114,20 @@ public final class MlxLibrary {
   }
 
   private static MlxLibrary load(Path file) {
+    requireKernels(Objects.requireNonNull(file.getParent()), isMac());
     try {
       System.load(file.toString());
     } catch (UnsatisfiedLinkError e) {
       throw new MlxException(
-          "%s cannot be loaded: %s; %s".formatted(file, e.getMessage(), again()), e);
+          "%s cannot be loaded: %s; %s".formatted(file, reason(file, e), again()), e);
     }
     List<String> missing = missing(SymbolLookup.loaderLookup());
     if (!missing.isEmpty()) {
+      String others =
+          missing.size() == 1 ? "" : " and %d more functions".formatted(missing.size() - 1);
       throw new MlxException(
-          "%s lacks %d functions of mlx-c 0.7.0 (%s ...), so it is another version; %s"
-              .formatted(file, missing.size(), missing.getFirst(), again()));
+          "%s lacks %s%s, so it is not of mlx-c 0.7.0; %s"
+              .formatted(file, missing.getFirst(), others, again()));
     }
     MlxErrors.install();
     String version = version();
@@ -133,6 +137,30 @@ public final class MlxLibrary {
               .formatted(file, version, VERSION, again()));
     }
     return new MlxLibrary(file);
+  }
+
+  /**
+   * A folder with libmlx must have MLX's Metal kernels too: without them MLX loads all the same,
+   * and its first operation fails as if there were no GPU.
+   */
+  static void requireKernels(Path folder, boolean mac) {
+    Path kernels = folder.resolve("mlx.metallib");
+    if (!mac || !Files.exists(folder.resolve("libmlx.dylib"))) {
+      return;
+    }
+    if (!Files.exists(kernels)) {
+      throw new MlxException(
+          "%s, which holds MLX's kernels, is missing; %s".formatted(kernels, again()));
+    }
+    if (kernels.toFile().length() == 0) {
+      throw new MlxException(
+          "%s, which holds MLX's kernels, is empty; %s".formatted(kernels, again()));
+    }
+  }
+
+  /** The linker's words without the file's name, which Java and the linker both put before them. */
+  private static String reason(Path file, UnsatisfiedLinkError e) {
+    return String.valueOf(e.getMessage()).replace(file + ": ", "");
   }
 
   private static String again() {
