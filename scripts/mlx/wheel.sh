@@ -90,7 +90,7 @@ choose_cuda() {
 
 # Fetches the wheel. Its libraries come to $libraries below $new, its headers to $headers.
 fetch_wheel() {
-  libraries=$new headers=$work/headers
+  libraries=$new headers=$new/include
   # --python-version: pip takes the wheel for Python 3.10 or newer only; macOS has 3.9, and no Python of it will run.
   # --platform: what was chosen here, not what the Python at hand was built for.
   # TMPDIR: CUDA's wheels are too large for many a /tmp.

@@ -8,7 +8,7 @@ test_install_on_linux() {
   expect_installed "$box/home/.cache/qnext/mlx-0.32.2"
   expect_log 'pip .*download --no-deps .*--platform manylinux_2_35_x86_64 .* mlx-cpu==0.32.2'
   expect_log 'c++ .*-shared .*-Wl,--disable-new-dtags -Wl,-rpath,$ORIGIN -o .*/libmlxc.so .* -lmlx'
-  expect_files VERSIONS libblas.so.3 libmlx.so libmlxc.so proof
+  expect_files VERSIONS include libblas.so.3 libmlx.so libmlxc.so proof
   expect_version 'wheel mlx_cpu-0.32.2-py3-none-manylinux_2_35_x86_64.whl'
   expect_version 'mlx-c 0.7.0 from the crate mlx-sys 0.7.0'
   case $(cat "$box/log") in *object.cpp*) problem 'object.cpp was compiled' ;; esac
@@ -18,7 +18,7 @@ test_install_on_macos() {
   with_mlx Darwin arm64
   start
   expect_installed "$box/home/Library/Caches/qnext/mlx-0.32.2"
-  expect_files VERSIONS libjaccl.dylib libmlx.dylib libmlxc.dylib mlx.metallib proof
+  expect_files VERSIONS include libjaccl.dylib libmlx.dylib libmlxc.dylib mlx.metallib proof
   expect_log 'c++ .*-arch arm64 .* -dynamiclib -install_name @rpath/libmlxc.dylib -Wl,-rpath,@loader_path -o .*/libmlxc.dylib'
   local name
   for name in libmlx.dylib libjaccl.dylib libmlxc.dylib proof; do
@@ -109,7 +109,7 @@ test_what_no_longer_works_is_replaced() {
   expect_installed "$box/home/.cache/qnext/mlx-0.32.2"
   rm "$box/home/.cache/qnext/mlx-0.32.2/libmlxc.so"
   start
-  expect_files VERSIONS libblas.so.3 libmlx.so libmlxc.so proof
+  expect_files VERSIONS include libblas.so.3 libmlx.so libmlxc.so proof
   with_mlx Darwin arm64
   script "$box/bin/sw_vers" 'echo 26.1'
   start
@@ -182,7 +182,7 @@ test_sources_without_cargo() {
   expect_err 'error: this edition is too new'
   expect_err 'curl: (6) Could not resolve host'
   expect_err 'mlx-c 0.7.0 could not be fetched'
-  expect_files VERSIONS libblas.so.3 libmlx.so libmlxc.so proof # the one before
+  expect_files VERSIONS include libblas.so.3 libmlx.so libmlxc.so proof # the one before
 }
 
 test_downloads_that_are_not_what_they_should_be() {
