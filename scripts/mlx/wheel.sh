@@ -113,7 +113,7 @@ fetch_wheel() {
 # CUDA's libraries are wheels too. MLX finds them, and headers to compile kernels with, only where pip lays them in
 # relation to itself (jit_module.cpp); so here, and only here, the folder is not flat.
 fetch_cuda() {
-  rm -f "$new"/*.so*
+  rm -rf "${new:?}"/*
   libraries=$new/mlx/lib headers=$new/mlx/include
   local runtime=() # which the wheel for CUDA 12 does not ask for, although it needs the headers
   [ "$package" != mlx-cuda-12 ] || runtime=('nvidia-cuda-runtime-cu12==12.9.*')
