@@ -94,7 +94,14 @@ class SelfTestTest {
     }
     // Facts about the backend, and what decides how much is done at once.
     expected.removeAll(
-        Set.of("name", "close", "fingerprint", "prefillTokens", "State.capacity", "State.bytes"));
+        Set.of(
+            "name",
+            "close",
+            "deferred",
+            "fingerprint",
+            "prefillTokens",
+            "State.capacity",
+            "State.bytes"));
     assertThat(called).containsAll(expected);
   }
 
