@@ -57,19 +57,3 @@ packages() {
     *) printf ' %s %s' "$2" "$3" ;;
   esac
 }
-
-# Sets distribution (its id and those it is like) and distribution_version (the number before the point; a rolling one
-# has none and counts as new).
-read_distribution() {
-  distribution='' distribution_version=''
-  local key value
-  [ -f "$system_root/etc/os-release" ] || return
-  while IFS='=' read -r key value || [ -n "$key" ]; do
-    value=${value#\"} value=${value%\"}
-    case $key in
-      ID | ID_LIKE) distribution="$distribution $value" ;;
-      VERSION_ID) distribution_version=${value%%[!0-9]*} ;;
-    esac
-  done <"$system_root/etc/os-release"
-  distribution_version=${distribution_version:-99}
-}

@@ -3,14 +3,16 @@
 # QNEXT_SYSTEM_ROOT stands before every absolute path that is looked up: for tests.
 
 system_root=${QNEXT_SYSTEM_ROOT:-}
+mlx_version=0.32.2
+mlx_folder=mlx-$mlx_version # in cache_folder; scripts/install-mlx makes it
 
 die() {
-  printf 'qnext: %s\n' "$1" >&2
+  printf '%s: %s\n' "${program:-qnext}" "$1" >&2
   exit 1
 }
 
 warn() {
-  printf 'qnext: %s\n' "$1" >&2
+  printf '%s: %s\n' "${program:-qnext}" "$1" >&2
 }
 
 # Sets system (Darwin, Linux), machine (arm64, x86_64: the processor's, not that of a translated shell) and
@@ -26,15 +28,35 @@ read_system() {
   esac
 
   cache_folder=''
-  if [ -n "${XDG_CACHE_HOME:-}" ]; then
-    cache_folder=$XDG_CACHE_HOME/qnext
-  elif [ -z "${HOME:-}" ]; then
+  case ${XDG_CACHE_HOME:-} in
+    /*) # others are to be ignored, says the XDG Base Directory Specification
+      cache_folder=$XDG_CACHE_HOME/qnext
+      return
+      ;;
+  esac
+  if [ -z "${HOME:-}" ]; then
     return
   elif [ "$system" = Darwin ]; then
     cache_folder=$HOME/Library/Caches/qnext
   else
     cache_folder=$HOME/.cache/qnext
   fi
+}
+
+# Sets distribution (its id and those it is like) and distribution_version (the number before the point; a rolling one
+# has none and counts as new).
+read_distribution() {
+  distribution='' distribution_version=''
+  local key value
+  [ -f "$system_root/etc/os-release" ] || return
+  while IFS='=' read -r key value || [ -n "$key" ]; do
+    value=${value#\"} value=${value%\"}
+    case $key in
+      ID | ID_LIKE) distribution="$distribution $value" ;;
+      VERSION_ID) distribution_version=${value%%[!0-9]*} ;;
+    esac
+  done <"$system_root/etc/os-release"
+  distribution_version=${distribution_version:-99}
 }
 
 set_environment() {

@@ -111,6 +111,7 @@ test_without_home() {
   out=$(cat "$box/out") err=$(cat "$box/err")
   expect_status 0
   expect_java "$the_jdk"
+  case $out in *qnext.mlx*) problem "a folder of MLX out of nothing: $out" ;; esac
   expect_builds 1
 }
 
@@ -162,11 +163,38 @@ test_buffer_caps_of_mlx() {
   environment=(QNEXT_AOT=off MLX_MAX_MB_PER_BUFFER=77)
   start
   expect_out 'MLX=77 1000'
-  environment=(QNEXT_AOT=off)
-  script "$box/bin/sysctl" "echo 'Apple M5'"
+  environment=(QNEXT_AOT=off MLX_MAX_OPS_PER_BUFFER=88)
   start
-  expect_out 'MLX= '
+  expect_out 'MLX=1024 88'
+  environment=(QNEXT_AOT=off)
+  local chip
+  for chip in 'Apple M1' 'Apple M2 Pro' 'Apple M4 Max'; do
+    script "$box/bin/sysctl" "echo '$chip'"
+    start
+    expect_out 'MLX=1024 1000'
+  done
+  for chip in 'Apple M5' 'Apple M5 Max'; do
+    script "$box/bin/sysctl" "echo '$chip'"
+    start
+    expect_out 'MLX= '
+  done
   script "$box/bin/sysctl" "echo 'Apple M10 Pro'"
   start
   expect_out 'MLX= '
+}
+
+test_folder_of_mlx() {
+  with_jdk
+  start # whether it is there or not
+  expect_out "arg=-Dqnext.mlx=$box/home/.cache/qnext/mlx-0.32.2"
+  environment=(QNEXT_AOT=off "XDG_CACHE_HOME=$box/x d g")
+  start
+  expect_out "arg=-Dqnext.mlx=$box/x d g/qnext/mlx-0.32.2"
+  environment=(QNEXT_AOT=off XDG_CACHE_HOME=relative) # such a path is to be ignored
+  start
+  expect_out "arg=-Dqnext.mlx=$box/home/.cache/qnext/mlx-0.32.2"
+  on_mac arm64
+  add_jdk "$box/root/Library/Java/JavaVirtualMachines/t.jdk/Contents/Home" 25 aarch64
+  start
+  expect_out "arg=-Dqnext.mlx=$box/home/Library/Caches/qnext/mlx-0.32.2"
 }

@@ -1,7 +1,6 @@
 package dev.qnext;
 
 import dev.qnext.backend.Backend;
-import dev.qnext.backend.BackendProvider;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.generate.Generator;
 import dev.qnext.generate.Request;
@@ -10,11 +9,8 @@ import dev.qnext.model.LanguageModel;
 import dev.qnext.text.TextStream;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
@@ -24,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -59,13 +56,19 @@ public final class Engine implements AutoCloseable {
     this.model = model;
   }
 
+  /** Opens a model folder on the best backend that works here, or the named one. */
+  public static Engine open(Path folder, @Nullable String backendName) {
+    return open(folder, backendName, warning -> {});
+  }
+
   /**
    * Opens a model folder.
    *
-   * @param backendName null takes the best that works here
+   * @param backendName null or "auto" takes the best that works here
+   * @param warnings gets what the user should know though it goes on, in a sentence each
    */
-  public static Engine open(Path folder, @Nullable String backendName) {
-    return openOn(folder, () -> openBackend(backendName));
+  public static Engine open(Path folder, @Nullable String backendName, Consumer<String> warnings) {
+    return openOn(folder, () -> Backends.installed().open(backendName, warnings));
   }
 
   static Engine openOn(Path folder, Supplier<Backend> backends) {
@@ -91,37 +94,26 @@ public final class Engine implements AutoCloseable {
 
   /** Names of all backends that were found, the best first. */
   public static List<String> backends() {
-    return providers().stream().map(BackendProvider::name).toList();
+    return await(onThread(() -> Backends.installed().names()));
   }
 
-  private static List<BackendProvider> providers() {
-    List<BackendProvider> providers = new ArrayList<>();
-    ServiceLoader.load(BackendProvider.class, Engine.class.getClassLoader())
-        .forEach(providers::add);
-    providers.sort(Comparator.comparingInt(BackendProvider::rank).reversed());
-    return providers;
+  /** Told while {@link #examineBackends} tests one. */
+  @FunctionalInterface
+  public interface TestProgress {
+    void testing(String backend, int done, int all);
   }
 
-  private static Backend openBackend(@Nullable String name) {
-    QnextException failure = new QnextException("no backend was found; the installation is broken");
-    for (BackendProvider provider : providers()) {
-      if (name == null || name.equals(provider.name())) {
-        try {
-          return provider.open();
-        } catch (QnextException e) {
-          failure = e;
-          if (name != null) {
-            throw e;
-          }
-        }
-      }
-    }
-    if (name != null) {
-      throw new QnextException(
-          "there is no backend \"%s\"; valid backends are: %s"
-              .formatted(name, String.join(", ", backends())));
-    }
-    throw failure;
+  /**
+   * Looks at every backend and tests it, whether it has passed before or not.
+   *
+   * @param reports gets each as soon as it is there, on the engine's thread
+   */
+  public static void examineBackends(TestProgress progress, Consumer<BackendReport> reports) {
+    await(
+        onThread(() -> {
+          Backends.installed().examine(progress, reports);
+          return true;
+        }));
   }
 
   public Checkpoint checkpoint() {

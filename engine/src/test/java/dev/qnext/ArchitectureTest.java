@@ -86,6 +86,22 @@ class ArchitectureTest {
   }
 
   @Test
+  void theSelfTestComparesWithTheReference() {
+    assertUsesOnly(
+        "dev.qnext.selftest..",
+        "dev.qnext",
+        "dev.qnext.backend",
+        "dev.qnext.backend.reference..",
+        "dev.qnext.checkpoint..",
+        "dev.qnext.json..");
+  }
+
+  @Test
+  void theMachineIsAskedWithoutAnEngine() {
+    assertUsesOnly("dev.qnext.machine..");
+  }
+
+  @Test
   void modelsKnowNoBackendButTheSeam() {
     assertUsesOnly("dev.qnext.model..", "dev.qnext", "dev.qnext.backend", "dev.qnext.checkpoint..");
   }

@@ -184,7 +184,7 @@ class EngineTest {
     assertThatExceptionOfType(QnextException.class)
         .isThrownBy(() -> Engine.open(Golden.path("tiny/hf"), "abacus"))
         .withMessage(
-            "there is no backend \"abacus\"; valid backends are: %s"
+            "there is no backend \"abacus\"; valid backends are: auto, %s"
                 .formatted(String.join(", ", Engine.backends())));
     try (Engine engine = Engine.open(Golden.path("tiny/hf"), null)) {
       assertThat(engine.backendName()).isEqualTo(Engine.backends().getFirst());

@@ -15,15 +15,21 @@ import dev.qnext.backend.Tensor;
 import dev.qnext.backend.Weight;
 import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArena;
 import dev.qnext.mlx.face.MlxArray;
 import dev.qnext.mlx.face.MlxDevice;
+import dev.qnext.mlx.face.MlxDevices;
 import dev.qnext.mlx.face.MlxException;
+import dev.qnext.mlx.face.MlxLibrary;
 import dev.qnext.mlx.face.MlxMemory;
 import dev.qnext.mlx.face.MlxType;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -76,6 +82,37 @@ public final class MlxBackend implements Backend {
   @Override
   public boolean deferred() {
     return true;
+  }
+
+  @Override
+  public DType activationType() {
+    return switch (type) {
+      case FLOAT16 -> DType.F16;
+      case BFLOAT16 -> DType.BF16;
+      default -> DType.F32;
+    };
+  }
+
+  /** Device, version, the library's file, and what makes MLX choose other kernels. */
+  @Override
+  public String fingerprint() {
+    Path file = MlxLibrary.load().file();
+    String size;
+    try {
+      size = "%d %s".formatted(Files.size(file), Files.getLastModifiedTime(file));
+    } catch (IOException e) {
+      size = "unknown size";
+    }
+    return String.join(
+        ", ",
+        mlx.device().name(),
+        MlxDevices.text(mlx.device(), "device_name"),
+        MlxDevices.text(mlx.device(), "architecture"),
+        MlxLibrary.VERSION,
+        file.toString(),
+        size,
+        "MLX_METAL_GPU_ARCH=" + System.getenv("MLX_METAL_GPU_ARCH"),
+        "MLX_ENABLE_TF32=" + System.getenv("MLX_ENABLE_TF32"));
   }
 
   /** Where this backend computes. */

@@ -22,7 +22,7 @@ final class ModelOptions {
   @Option(
       names = "--backend",
       paramLabel = "NAME",
-      description = "What computes. Default: the best that works here.")
+      description = "What computes. Default: auto, the best that works here.")
   private @Nullable String backend;
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
@@ -51,8 +51,13 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
+    leaveInOrder();
+    return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
+  }
+
+  /** From now on a signal ends what the engine's thread is doing before the process. */
+  static void leaveInOrder() {
     Runtime.getRuntime().addShutdownHook(new Thread(ModelOptions::leave, "qnext-exit"));
-    return Engine.open(folder, backend);
   }
 
   /**

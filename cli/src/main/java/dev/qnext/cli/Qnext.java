@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
       TokensCommand.class,
       TemplateCommand.class,
       InspectCommand.class,
+      DoctorCommand.class,
       HelpCommand.class
     })
 final class Qnext implements Runnable {

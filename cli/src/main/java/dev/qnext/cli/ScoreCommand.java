@@ -2,7 +2,7 @@ package dev.qnext.cli;
 
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
-import dev.qnext.checkpoint.Safetensors;
+import dev.qnext.checkpoint.SafetensorsWriter;
 import dev.qnext.evaluate.Scorer;
 import dev.qnext.json.Json;
 import dev.qnext.text.Tokenizer;
@@ -73,8 +73,8 @@ final class ScoreCommand implements Callable<Integer> {
                     }
                   }));
       if (logits != null) {
-        long[] shape = {scored.length, vocabulary};
-        Safetensors.write(logits, Map.of("logits", new Safetensors.Floats(shape, all)));
+        List<Long> shape = List.of((long) scored.length, (long) vocabulary);
+        SafetensorsWriter.write(logits, Map.of("logits", new SafetensorsWriter.Floats(shape, all)));
       }
       print(scored, scores, tokenizer);
       return 0;

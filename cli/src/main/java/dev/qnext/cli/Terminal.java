@@ -19,6 +19,16 @@ final class Terminal {
     return STREAMS.contains("1");
   }
 
+  static boolean error() {
+    return STREAMS.contains("2");
+  }
+
+  /** Columns of a line of standard output; 80 where nobody knows. */
+  static int columns() {
+    int columns = output() ? TerminalSize.columns() : 0;
+    return columns > 0 ? columns : 80;
+  }
+
   /** Started without the launcher: the JDK tells only whether both ends are terminals. */
   private static String unknown() {
     Console console = System.console();

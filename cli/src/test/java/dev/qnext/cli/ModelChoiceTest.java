@@ -68,7 +68,7 @@ class ModelChoiceTest {
     run("complete", "-m", talking.toString(), "--backend", "abacus", "text")
         .failed(
             1,
-            "there is no backend \"abacus\"; valid backends are: %s"
+            "there is no backend \"abacus\"; valid backends are: auto, %s"
                 .formatted(String.join(", ", Engine.backends())));
   }
 

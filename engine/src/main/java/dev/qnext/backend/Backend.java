@@ -1,6 +1,7 @@
 package dev.qnext.backend;
 
 import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -18,6 +19,19 @@ import org.jspecify.annotations.Nullable;
 public interface Backend extends AutoCloseable {
   /** The name that {@code --backend} takes. */
   String name();
+
+  /** The type in which activations are held, which decides how exact the operations can be. */
+  default DType activationType() {
+    return DType.F32;
+  }
+
+  /**
+   * Names what the results depend on besides this program: device, versions of libraries, settings.
+   * A self-test that has passed under one fingerprint is not repeated.
+   */
+  default String fingerprint() {
+    return "";
+  }
 
   /**
    * True if operations return before they are computed, so that it pays to build and {@link #start}

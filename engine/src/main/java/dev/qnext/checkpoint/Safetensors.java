@@ -6,14 +6,11 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -27,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Format: u64 little-endian length n of the header, n bytes of JSON (name to dtype, shape,
  * data_offsets; optional {@code __metadata__} of strings; spaces may follow), then the data.
  * Offsets count from the end of the header and are not aligned to anything: MLX does not pad. Every
- * entry is checked against its shape and the file's size before anything is read.
+ * entry is checked against its shape and the file's size before anything is read. {@link
+ * SafetensorsWriter} writes such files.
  */
 public final class Safetensors {
   private static final int MAX_HEADER = 100 << 20;
@@ -162,63 +160,4 @@ public final class Safetensors {
   public Map<String, StoredTensor> tensors() {
     return Collections.unmodifiableMap(tensors);
   }
-
-  /** Writes a file of f32 tensors; an existing file is replaced only when the new one is whole. */
-  public static void write(Path file, Map<String, Floats> tensors) {
-    Map<String, Object> header = new LinkedHashMap<>();
-    long at = 0;
-    for (Map.Entry<String, Floats> entry : tensors.entrySet()) {
-      Floats tensor = entry.getValue();
-      long to = at + 4L * tensor.values().length;
-      Map<String, Object> place = new LinkedHashMap<>();
-      place.put("dtype", "F32");
-      place.put("shape", List.of(box(tensor.shape())));
-      place.put("data_offsets", List.of(at, to));
-      header.put(entry.getKey(), place);
-      at = to;
-    }
-    String json = Json.write(header);
-    // Spaces make the data start at a multiple of 8.
-    byte[] text = (json + " ".repeat((8 - json.length() % 8) % 8)).getBytes(StandardCharsets.UTF_8);
-    Path partial = file.resolveSibling(file.getFileName() + ".partial");
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              partial,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        ByteBuffer buffer = ByteBuffer.allocate(1 << 20).order(ByteOrder.LITTLE_ENDIAN);
-        writeFully(channel, buffer.putLong(text.length).flip());
-        writeFully(channel, ByteBuffer.wrap(text));
-        for (Floats tensor : tensors.values()) {
-          for (int i = 0; i < tensor.values().length; ) {
-            buffer.clear();
-            int count = Math.min(buffer.capacity() / 4, tensor.values().length - i);
-            buffer.asFloatBuffer().put(tensor.values(), i, count);
-            writeFully(channel, buffer.limit(4 * count));
-            i += count;
-          }
-        }
-      }
-      Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      try {
-        Files.deleteIfExists(partial);
-      } catch (IOException suppressed) {
-        e.addSuppressed(suppressed);
-      }
-      throw new QnextException("cannot write %s: %s".formatted(file, e), e);
-    }
-  }
-
-  private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
-    while (buffer.hasRemaining()) {
-      channel.write(buffer);
-    }
-  }
-
-  /** A tensor to be written. */
-  @SuppressWarnings("ArrayRecordComponent")
-  public record Floats(long[] shape, float[] values) {}
 }

@@ -16,8 +16,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -161,37 +159,5 @@ class SafetensorsTest {
     assertThatThrownBy(tensor::ints)
         .isInstanceOf(QnextException.class)
         .hasMessage("w in model.safetensors is I64, not whole numbers");
-  }
-
-  @Test
-  void whatIsWrittenIsReadByOthers() {
-    Map<String, Safetensors.Floats> tensors = new LinkedHashMap<>();
-    float[] large = new float[300_000];
-    for (int i = 0; i < large.length; i++) {
-      large[i] = i / 7f;
-    }
-    tensors.put("logits \"é\"", new Safetensors.Floats(new long[] {3, 100_000}, large));
-    tensors.put("none", new Safetensors.Floats(new long[] {0}, new float[0]));
-    tensors.put("one", new Safetensors.Floats(new long[] {}, new float[] {-0f}));
-    Path file = folder.resolve("out.safetensors");
-    Safetensors.write(file, tensors);
-    Safetensors.write(file, tensors); // replaces
-    Map<String, RawTensor> read = TensorFile.read(file);
-    assertThat(List.copyOf(read.keySet())).isEqualTo(List.copyOf(tensors.keySet()));
-    tensors.forEach((name, tensor) -> {
-      assertThat(read.get(name).dtype()).isEqualTo("F32");
-      assertThat(read.get(name).shape()).isEqualTo(tensor.shape());
-      assertThat(Arrays.equals(read.get(name).floats(), tensor.values())).isTrue();
-    });
-    assertThat(folder.toFile().list()).containsExactly("out.safetensors");
-  }
-
-  @Test
-  void whatCannotBeWrittenLeavesNothing() {
-    Path file = folder.resolve("none/out.safetensors");
-    assertThatThrownBy(() -> Safetensors.write(file, Map.of()))
-        .isInstanceOf(QnextException.class)
-        .hasMessageStartingWith("cannot write %s: ".formatted(file));
-    assertThat(folder.toFile().list()).isEmpty();
   }
 }

@@ -2,6 +2,8 @@ package dev.qnext.backend.reference;
 
 import dev.qnext.backend.Backend;
 import dev.qnext.backend.BackendProvider;
+import dev.qnext.backend.Check;
+import java.util.List;
 
 /** Offers the reference backend, which runs everywhere. */
 public final class ReferenceProvider implements BackendProvider {
@@ -18,5 +20,11 @@ public final class ReferenceProvider implements BackendProvider {
   @Override
   public Backend open() {
     return new ReferenceBackend();
+  }
+
+  @Override
+  public List<Check> checks() {
+    return List.of(
+        Check.info("arithmetic", "plain Java, f32: what all other backends are compared with"));
   }
 }
