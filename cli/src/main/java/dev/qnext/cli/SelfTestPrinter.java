@@ -130,7 +130,7 @@ final class SelfTestPrinter {
   private String error(Worst worst, int width) {
     String text =
         Double.isNaN(worst.error)
-            ? "none"
+            ? "failed"
             : worst.error == 0 ? "0" : String.format(Locale.ROOT, "%.0e", worst.error);
     String padding = " ".repeat(Math.max(1, width - text.length()));
     return (worst.failed ? colors.red(text) : text) + padding;
