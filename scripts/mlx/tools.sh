@@ -18,6 +18,21 @@ require_tools() {
     die "the C++ compiler ${compiler[0]} is missing; install one with: $(tool_command c++)"
 }
 
+# Ends the script when the disk of the folder has too little room for what an installation needs at most.
+require_room() { # FOLDER
+  local needed=150 free=''
+  [ "$system" != Darwin ] || needed=500
+  [ -z "$variant" ] || needed=6000
+  { read -r free && read -r _ _ _ free _; } <<TABLE
+$(df -Pk "$1" 2>/dev/null)
+TABLE
+  case $free in
+    '' | *[!0-9]*) return ;; # who knows
+  esac
+  [ "$((free / 1024))" -ge "$needed" ] ||
+    die "$((free / 1024)) MB are free on the disk of $1, and $needed MB are needed: make room or set XDG_CACHE_HOME to another disk"
+}
+
 # tool_command python3|pip|cargo|c++|fmt
 tool_command() {
   local sudo='sudo '

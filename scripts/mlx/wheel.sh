@@ -93,7 +93,8 @@ fetch_wheel() {
   libraries=$new headers=$work/headers
   # --python-version: pip takes the wheel for Python 3.10 or newer only; macOS has 3.9, and no Python of it will run.
   # --platform: what was chosen here, not what the Python at hand was built for.
-  pip=(python3 -m pip --no-input --disable-pip-version-check)
+  # TMPDIR: CUDA's wheels are too large for many a /tmp.
+  pip=(env "TMPDIR=$work" python3 -m pip --no-input --disable-pip-version-check)
   only=(--only-binary=:all: --python-version 3.12)
   export PIP_REQUIRE_VIRTUALENV=0
   run_step "$program: fetching MLX $mlx_version ($package)" "$work/log" \

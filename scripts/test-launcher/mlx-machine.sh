@@ -100,10 +100,12 @@ for a; do
   [ "${take:-}" != -o ] || output=$a
   take=$a
 done
-cp -R "$BOX/downloads/mlx-c-0.7.0" .
-[ "${FAKE_SOURCE:-}" != changed ] || echo "int x;" >>mlx-c-0.7.0/mlx/c/ops.cpp
-tar -czf "$output" mlx-c-0.7.0
-rm -r mlx-c-0.7.0'
+name=${a##*/}
+name=mlx-c-${name%.tar.gz}
+cp -R "$BOX/downloads/mlx-c-0.7.0" "$name"
+[ "${FAKE_SOURCE:-}" != changed ] || echo "int x;" >>"$name/mlx/c/ops.cpp"
+tar -czf "$output" "$name"
+rm -r "$name"'
 
 fake_compiler='
 [ "$1" != --version ] || { echo "Stub C++ 1.0"; exit; }
@@ -168,6 +170,10 @@ expect_files() { # NAME...
 
 expect_version() { # LINE
   has_line "$(cat "$(find_mlx)/VERSIONS")" "$1" || problem "no '$1' in VERSIONS: $(cat "$(find_mlx)/VERSIONS") $err"
+}
+
+mlxc_commit() {
+  sed -n 's/^mlxc_commit=\([0-9a-f]*\).*/\1/p' "$repository/scripts/mlx/source.sh"
 }
 
 find_mlx() {

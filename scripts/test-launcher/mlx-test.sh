@@ -169,13 +169,13 @@ test_sources_without_cargo() {
   rm "$box/bin/cargo"
   start
   expect_status 0
-  expect_log 'curl .*github.com/ml-explore/mlx-c/archive/refs/tags/v0.7.0.tar.gz'
-  expect_version 'mlx-c 0.7.0 from the tag v0.7.0'
+  expect_log 'curl .*github.com/ml-explore/mlx-c/archive/[0-9a-f]*.tar.gz'
+  expect_version "mlx-c 0.7.0 from the commit $(mlxc_commit)"
   with_mlx Linux x86_64
   script "$box/bin/cargo" 'echo "error: this edition is too new"; exit 101'
   start
   expect_status 0
-  expect_version 'mlx-c 0.7.0 from the tag v0.7.0'
+  expect_version "mlx-c 0.7.0 from the commit $(mlxc_commit)"
   script "$box/bin/curl" 'echo "curl: (6) Could not resolve host"; exit 6'
   start --force
   expect_status 1
@@ -285,6 +285,20 @@ test_cache_that_cannot_be_written() {
   [ $? -eq 1 ] || problem 'it went on without HOME'
   err=$(cat "$box/err")
   expect_err 'set HOME or XDG_CACHE_HOME'
+}
+
+test_too_small_a_disk() {
+  with_mlx Linux x86_64
+  script "$box/bin/df" 'echo "Filesystem 1024-blocks Used Available Capacity Mounted"; echo "/dev/x 999999 1 102400 99% /"'
+  start
+  expect_refused "100 MB are free on the disk of $box/home/.cache/qnext, and 150 MB are needed"
+  script "$box/bin/df" 'echo "Filesystem 1024-blocks Used Available Capacity Mounted"; echo "/dev/x 999999 1 204800 99% /"'
+  start
+  expect_status 0
+  with_mlx Darwin arm64
+  script "$box/bin/df" 'echo "Filesystem 1024-blocks Used Available Capacity Mounted"; echo "/dev/x 999999 1 204800 99% /"'
+  start
+  expect_refused 'and 500 MB are needed'
 }
 
 test_cuda() {

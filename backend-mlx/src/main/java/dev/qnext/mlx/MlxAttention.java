@@ -37,7 +37,7 @@ final class MlxAttention {
       reciprocals[i] = (float) (1.0 / frequencies[i]);
     }
     this.periods = home.constant(reciprocals, reciprocals.length);
-    this.gated = home.function(in -> new MlxArray[] {mlx.multiply(in[0], mlx.sigmoid(in[1]))});
+    this.gated = home.elementWise(in -> new MlxArray[] {mlx.multiply(in[0], mlx.sigmoid(in[1]))});
   }
 
   static MlxAttention of(Mlx mlx, AttentionArgs args) {
@@ -79,12 +79,8 @@ final class MlxAttention {
     cache.append(keys, headsFirst(values, tokens, args.kvHeads()), first, tokens);
     int length = first + tokens;
     MlxArray o = attend(q, cache.keys(length), cache.values(length), tokens, length);
-    if (tokens == 1) {
-      MlxArray out = mlx.reshape(o, 1, 1, heads, dim);
-      return mlx.reshape(gated.apply(out, gate)[0], 1, heads * dim);
-    }
-    MlxArray out = mlx.multiply(mlx.transpose(o, 0, 2, 1, 3), mlx.sigmoid(gate));
-    return mlx.reshape(out, tokens, heads * dim);
+    MlxArray out = tokens == 1 ? mlx.reshape(o, 1, 1, heads, dim) : mlx.transpose(o, 0, 2, 1, 3);
+    return mlx.reshape(gated.apply(out, gate)[0], tokens, heads * dim);
   }
 
   private MlxArray attend(MlxArray q, MlxArray keys, MlxArray values, int tokens, int length) {

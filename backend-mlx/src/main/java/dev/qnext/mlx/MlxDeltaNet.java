@@ -48,7 +48,13 @@ final class MlxDeltaNet {
   private final MlxArray strictlyLower;
   private final List<MlxArray> merges = new ArrayList<>();
   private final MlxArray identity;
-  private final MlxFunction decode;
+  private final MlxFunction convolve;
+  private final MlxFunction gates;
+  private final MlxFunction gated;
+  private final MlxFunction write;
+
+  /** All of it for the few tokens of a decode or verify pass. */
+  private final MlxFunction recurrent;
 
   MlxDeltaNet(Mlx mlx, DeltaArgs args, MlxType type) {
     this.mlx = mlx;
@@ -114,20 +120,25 @@ final class MlxDeltaNet {
     for (int size = 1; size < CHUNK; size *= 2) {
       merges.add(home.constant(merge(size), CHUNK, CHUNK));
     }
-    this.decode =
-        home.function(in -> {
-          List<MlxArray> past = new ArrayList<>();
-          for (int i = 3; i < in.length; i++) {
-            past.add(in[i]);
+    this.convolve =
+        home.elementWise(in -> {
+          MlxArray sum = mlx.multiply(mlx.asType(in[0], MlxType.FLOAT32), taps.getFirst());
+          for (int k = 1; k < in.length; k++) {
+            sum = mlx.add(sum, mlx.multiply(mlx.asType(in[k], MlxType.FLOAT32), taps.get(k)));
           }
-          Inputs x = inputs(in[0], in[1], past, 1);
-          Step step = step(in[2], x, 0);
-          return new MlxArray[] {
-            finish(mlx.reshape(step.o, 1, shape.valueHeads(), valueDim), in[0], 1),
-            step.state,
-            mlx.slice(in[0], 1, 0, shape.channels())
-          };
+          return new MlxArray[] {mlx.multiply(sum, mlx.sigmoid(sum))};
         });
+    this.gates = home.elementWise(in -> new MlxArray[] {gates(in[0])});
+    this.gated =
+        home.elementWise(in -> {
+          MlxArray z = mlx.asType(in[1], MlxType.FLOAT32);
+          MlxArray gate = mlx.multiply(z, mlx.sigmoid(z));
+          return new MlxArray[] {mlx.asType(mlx.multiply(in[0], gate), type)};
+        });
+    this.write =
+        home.elementWise(in -> new MlxArray[] {write(in[0], in[1], in[2], in[3], in[4], in[5])});
+    this.recurrent =
+        home.function(in -> recurrent(in[0], in[1], in[2], List.of(in).subList(3, in.length)));
   }
 
   /**
@@ -154,18 +165,35 @@ final class MlxDeltaNet {
   /** What the recurrence reads of T tokens. */
   private record Inputs(MlxArray q, MlxArray k, MlxArray v, MlxArray beta, MlxArray logDecay) {}
 
-  /** What one token did to the state, enough to do it again. */
-  record Step(
-      MlxArray state,
-      MlxArray o,
-      MlxArray read,
-      MlxArray k,
-      MlxArray v,
-      MlxArray g,
-      MlxArray beta) {
-    /** What {@link #replay} needs. */
-    List<MlxArray> recorded() {
-      return List.of(read, k, v, g, beta);
+  /**
+   * What one token does to the state: S k, k, v, log g and beta, shaped to meet the state element
+   * by element.
+   */
+  record Step(List<MlxArray> arrays) {
+    static final int SIZE = 5;
+
+    Step(MlxArray read, MlxArray k, MlxArray v, MlxArray logDecay, MlxArray beta) {
+      this(List.of(read, k, v, logDecay, beta));
+    }
+
+    MlxArray read() {
+      return arrays.get(0);
+    }
+
+    MlxArray k() {
+      return arrays.get(1);
+    }
+
+    MlxArray v() {
+      return arrays.get(2);
+    }
+
+    MlxArray logDecay() {
+      return arrays.get(3);
+    }
+
+    MlxArray beta() {
+      return arrays.get(4);
     }
   }
 
@@ -175,7 +203,7 @@ final class MlxDeltaNet {
    * @return [T, values]
    */
   MlxArray mix(MlxArray qkvz, MlxArray ba, int tokens, Pass pass, MlxRecurrence state) {
-    if (tokens == 1) {
+    if (pass == Pass.VERIFY || tokens == 1) {
       MlxArray[] in = new MlxArray[3 + state.past().size()];
       in[0] = qkvz;
       in[1] = ba;
@@ -183,32 +211,51 @@ final class MlxDeltaNet {
       for (int i = 0; i < state.past().size(); i++) {
         in[3 + i] = state.past().get(i);
       }
-      MlxArray[] out = decode.apply(in);
-      state.read(List.of(out[2]), out[1], List.of());
+      MlxArray[] out = recurrent.apply(in);
+      List<MlxArray> rows = List.of(out).subList(2, 2 + tokens);
+      List<Step> steps = new ArrayList<>();
+      for (int at = 2 + tokens; at < out.length; at += Step.SIZE) {
+        steps.add(new Step(List.of(out).subList(at, at + Step.SIZE)));
+      }
+      state.read(rows, out[1], steps);
       return out[0];
     }
     Inputs x = inputs(qkvz, ba, state.past(), tokens);
-    MlxArray rows = mlx.slice(qkvz, 1, 0, shape.channels());
-    if (pass == Pass.PREFILL) {
-      MlxArray[] out = chunked(x, state.base(), tokens);
-      state.read(last(rows, tokens), out[1], List.of());
-      return finish(out[0], qkvz, tokens);
-    }
-    List<Step> steps = new ArrayList<>();
+    MlxArray[] out = chunked(x, state.base(), tokens);
+    state.read(last(mlx.slice(qkvz, 1, 0, shape.channels()), tokens), out[1], List.of());
+    return finish(out[0], qkvz, tokens);
+  }
+
+  /**
+   * Token by token.
+   *
+   * @return the output, the state behind, each token's row of the convolution's input, and, if
+   *     there are several tokens, what each did to the state, for a pass of which only some are
+   *     kept
+   */
+  private MlxArray[] recurrent(MlxArray qkvz, MlxArray ba, MlxArray base, List<MlxArray> past) {
+    int tokens = mlx.dimension(qkvz, 0);
+    Inputs x = inputs(qkvz, ba, past, tokens);
+    List<MlxArray> rows = new ArrayList<>();
+    List<MlxArray> recorded = new ArrayList<>();
     MlxArray[] o = new MlxArray[tokens];
-    MlxArray s = state.base();
+    MlxArray s = base;
     for (int t = 0; t < tokens; t++) {
-      Step step = step(s, x, t);
-      s = step.state;
-      steps.add(step);
-      o[t] = mlx.reshape(step.o, 1, shape.valueHeads(), valueDim);
+      Step step = read(s, x, t);
+      s = replay(s, step);
+      o[t] =
+          mlx.reshape(times(s, token(x.q, t, groups, keyDim, 1)), 1, shape.valueHeads(), valueDim);
+      rows.add(mlx.slice(token(qkvz, t, 1, mlx.dimension(qkvz, 1)), 1, 0, shape.channels()));
+      if (tokens > 1) {
+        recorded.addAll(step.arrays);
+      }
     }
-    List<MlxArray> each = new ArrayList<>();
-    for (int t = 0; t < tokens; t++) {
-      each.add(mlx.slice(rows, 0, t, t + 1));
-    }
-    state.read(each, s, steps);
-    return finish(mlx.concatenate(0, o), qkvz, tokens);
+    List<MlxArray> out = new ArrayList<>();
+    out.add(finish(tokens == 1 ? o[0] : mlx.concatenate(0, o), qkvz, tokens));
+    out.add(s);
+    out.addAll(rows);
+    out.addAll(recorded);
+    return out.toArray(MlxArray[]::new);
   }
 
   /** The last rows that the convolution will need, apart from the rest, which may be large. */
@@ -222,28 +269,22 @@ final class MlxDeltaNet {
 
   /** Convolution with silu, norms and gates. */
   private Inputs inputs(MlxArray qkvz, MlxArray ba, List<MlxArray> past, int tokens) {
-    MlxArray x = mlx.asType(mlx.slice(qkvz, 1, 0, shape.channels()), MlxType.FLOAT32);
-    MlxArray sum = mlx.multiply(x, taps.getLast());
-    MlxArray all = null;
+    List<MlxArray> rows = new ArrayList<>(past);
+    rows.add(mlx.slice(qkvz, 1, 0, shape.channels()));
     if (tokens > 1) {
-      List<MlxArray> rows = new ArrayList<>(past);
-      rows.add(mlx.slice(qkvz, 1, 0, shape.channels()));
-      all = mlx.asType(mlx.concatenate(0, rows.toArray(MlxArray[]::new)), MlxType.FLOAT32);
+      // The rows that each tap meets.
+      MlxArray all = mlx.concatenate(0, rows.toArray(MlxArray[]::new));
+      for (int k = 0; k < shape.kernel(); k++) {
+        rows.set(k, mlx.slice(all, 0, k, k + tokens));
+      }
     }
-    for (int k = shape.kernel() - 2; k >= 0; k--) {
-      MlxArray before =
-          all == null ? mlx.asType(past.get(k), MlxType.FLOAT32) : mlx.slice(all, 0, k, k + tokens);
-      sum = mlx.add(mlx.multiply(before, taps.get(k)), sum);
-    }
-    MlxArray qkv = mlx.multiply(sum, mlx.sigmoid(sum));
+    MlxArray qkv = convolve.apply(rows.toArray(MlxArray[]::new))[0];
     MlxArray qk =
         mlx.rmsNorm(
             mlx.reshape(mlx.slice(qkv, 1, 0, 2 * keys), tokens, 2 * groups, keyDim),
             l2Scale,
             l2Eps);
-    MlxArray gates = mlx.asType(ba, MlxType.FLOAT32);
-    MlxArray softplus = mlx.logAddExp(mlx.add(gates, bias), zero);
-    MlxArray both = mlx.where(isBeta, mlx.sigmoid(gates), mlx.multiply(minusA, softplus));
+    MlxArray both = gates.apply(ba)[0];
     int heads = shape.valueHeads();
     return new Inputs(
         mlx.slice(qk, 1, 0, groups),
@@ -253,19 +294,25 @@ final class MlxDeltaNet {
         mlx.slice(both, 1, heads, 2 * heads));
   }
 
+  /** beta and the logarithm of the decay, [T, beta | log g]. */
+  private MlxArray gates(MlxArray ba) {
+    MlxArray x = mlx.asType(ba, MlxType.FLOAT32);
+    MlxArray softplus = mlx.logAddExp(mlx.add(x, bias), zero);
+    return mlx.where(isBeta, mlx.sigmoid(x), mlx.multiply(minusA, softplus));
+  }
+
   private MlxArray token(MlxArray a, int t, int... shape) {
     return mlx.reshape(mlx.dimension(a, 0) == 1 ? a : mlx.slice(a, 0, t, t + 1), shape);
   }
 
-  private Step step(MlxArray s, Inputs x, int t) {
-    MlxArray k = token(x.k, t, groups, 1, 1, keyDim);
-    MlxArray v = token(x.v, t, groups, perGroup, valueDim, 1);
-    MlxArray g = mlx.exp(token(x.logDecay, t, groups, perGroup, 1, 1));
-    MlxArray beta = token(x.beta, t, groups, perGroup, 1, 1);
-    MlxArray read = times(s, mlx.reshape(k, groups, keyDim, 1));
-    MlxArray next = write(s, read, k, v, g, beta);
-    MlxArray o = times(next, token(x.q, t, groups, keyDim, 1));
-    return new Step(next, o, read, k, v, g, beta);
+  /** What token t will do to the state s. */
+  private Step read(MlxArray s, Inputs x, int t) {
+    return new Step(
+        times(s, token(x.k, t, groups, keyDim, 1)),
+        token(x.k, t, groups, 1, 1, keyDim),
+        token(x.v, t, groups, perGroup, valueDim, 1),
+        token(x.logDecay, t, groups, perGroup, 1, 1),
+        token(x.beta, t, groups, perGroup, 1, 1));
   }
 
   /** S x for one vector per group: [groups, perGroup, valueDim, 1]. */
@@ -274,19 +321,19 @@ final class MlxDeltaNet {
     return mlx.reshape(product, groups, perGroup, valueDim, 1);
   }
 
-  /** g S + beta (v - g S k) k^T, one element-wise piece. */
-  private MlxArray write(
-      MlxArray s, MlxArray read, MlxArray k, MlxArray v, MlxArray g, MlxArray beta) {
-    MlxArray delta = mlx.multiply(beta, mlx.subtract(v, mlx.multiply(g, read)));
-    return mlx.add(mlx.multiply(g, s), mlx.multiply(delta, k));
-  }
-
   /**
-   * The state behind one more of the recorded tokens, by the same arithmetic as when it was first
-   * read.
+   * g S + beta (v - g S k) k^T, one element-wise piece. Done again for a pass of which some tokens
+   * are kept, it is the same arithmetic on the same numbers.
    */
   MlxArray replay(MlxArray s, Step step) {
-    return write(s, step.read, step.k, step.v, step.g, step.beta);
+    return write.apply(s, step.read(), step.k(), step.v(), step.logDecay(), step.beta())[0];
+  }
+
+  private MlxArray write(
+      MlxArray s, MlxArray read, MlxArray k, MlxArray v, MlxArray logDecay, MlxArray beta) {
+    MlxArray g = mlx.exp(logDecay);
+    MlxArray delta = mlx.multiply(beta, mlx.subtract(v, mlx.multiply(g, read)));
+    return mlx.add(mlx.multiply(g, s), mlx.multiply(delta, k));
   }
 
   /**
@@ -295,16 +342,12 @@ final class MlxDeltaNet {
   private MlxArray finish(MlxArray o, MlxArray qkvz, int tokens) {
     int heads = shape.valueHeads();
     MlxArray z =
-        mlx.asType(
-            mlx.reshape(
-                mlx.slice(qkvz, 1, shape.channels(), shape.channels() + values),
-                tokens,
-                heads,
-                valueDim),
-            MlxType.FLOAT32);
-    MlxArray gate = mlx.multiply(z, mlx.sigmoid(z));
-    MlxArray out = mlx.multiply(mlx.rmsNorm(o, norm, normEps), gate);
-    return mlx.reshape(mlx.asType(out, type), tokens, values);
+        mlx.reshape(
+            mlx.slice(qkvz, 1, shape.channels(), shape.channels() + values),
+            tokens,
+            heads,
+            valueDim);
+    return mlx.reshape(gated.apply(mlx.rmsNorm(o, norm, normEps), z)[0], tokens, values);
   }
 
   // --------------------------------------------------------------------------------------- prefill

@@ -1,10 +1,12 @@
 package dev.qnext.mlx;
 
 import dev.qnext.backend.ExpertArgs;
+import dev.qnext.backend.State;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArray;
 import dev.qnext.mlx.face.MlxFunction;
 import dev.qnext.mlx.face.MlxType;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** Mixture of experts of one layer: what its weights fold to, and its graph. */
@@ -18,8 +20,9 @@ final class MlxExperts {
   private final Mlx mlx;
   private final ExpertArgs args;
   private final MlxMatrix gates;
-  private final MlxArray oneToken;
-  private final MlxArray itsSlots;
+  private final MlxFunction swiglu;
+
+  /** All of it for the few tokens of a decode or verify pass. */
   private final MlxFunction decode;
 
   MlxExperts(Mlx mlx, ExpertArgs args, MlxType type) {
@@ -28,11 +31,8 @@ final class MlxExperts {
     MlxWeights home = MlxMatrix.of(args.gate()).home();
     this.gates =
         home.stacked(MlxMatrix.of(args.gate()), MlxMatrix.of(args.sharedExpertGate()), type);
-    this.oneToken = home.constant(mlx.zeros(MlxType.UINT32, 1, 1));
-    this.itsSlots =
-        home.constant(
-            mlx.reshape(mlx.arange(0, args.chosen(), 1, MlxType.UINT32), 1, args.chosen()));
-    this.decode = home.function(in -> new MlxArray[] {mix(in[0], 1)});
+    this.swiglu = home.elementWise(in -> new MlxArray[] {swiglu(mlx, in[0], in[1])});
+    this.decode = home.function(in -> new MlxArray[] {mix(in[0], mlx.dimension(in[0], 0))});
   }
 
   static MlxExperts of(Mlx mlx, ExpertArgs args, MlxType type) {
@@ -45,7 +45,7 @@ final class MlxExperts {
    * @param x [T, hidden]
    */
   MlxArray forward(MlxArray x, int tokens) {
-    return tokens == 1 ? decode.apply(x)[0] : mix(x, tokens);
+    return tokens <= State.MAX_VERIFY ? decode.apply(x)[0] : mix(x, tokens);
   }
 
   private MlxArray mix(MlxArray x, int tokens) {
@@ -74,7 +74,6 @@ final class MlxExperts {
         MlxMatrix.of(args.sharedDownProj())
             .multiply(
                 swiglu(
-                    mlx,
                     MlxMatrix.of(args.sharedGateProj()).multiply(x),
                     MlxMatrix.of(args.sharedUpProj()).multiply(x)));
     return mlx.add(mlx.reshape(routed, tokens, hidden), mlx.multiply(open, shared));
@@ -83,11 +82,17 @@ final class MlxExperts {
   /** [T, chosen, 1, hidden]. */
   private MlxArray direct(MlxArray x, MlxArray experts, int tokens, int hidden) {
     MlxArray in = mlx.reshape(x, tokens, 1, 1, hidden);
-    // Left indices are given where they are known, or MLX counts them out in a kernel of its own
-    // for every product.
-    MlxArray inner = inner(in, tokens == 1 ? oneToken : null, experts, false);
+    // Left indices are given, or MLX counts them out in a kernel of its own for every product.
+    MlxArray inner = inner(in, count(tokens, 1), experts, false);
     return MlxMatrix.of(args.downProj())
-        .gather(inner, tokens == 1 ? itsSlots : null, experts, false);
+        .gather(inner, count(tokens, args.chosen()), experts, false);
+  }
+
+  /** 0, 1, 2 ... row by row. */
+  private MlxArray count(int rows, int columns) {
+    int[] numbers = new int[rows * columns];
+    Arrays.setAll(numbers, i -> i);
+    return mlx.array(numbers, MlxType.UINT32, rows, columns);
   }
 
   /** [T * chosen, 1, hidden]: the same by ascending expert, and back in the order of the tokens. */
@@ -105,9 +110,12 @@ final class MlxExperts {
 
   private MlxArray inner(MlxArray in, @Nullable MlxArray left, MlxArray experts, boolean sorted) {
     return swiglu(
-        mlx,
         MlxMatrix.of(args.gateProj()).gather(in, left, experts, sorted),
         MlxMatrix.of(args.upProj()).gather(in, left, experts, sorted));
+  }
+
+  private MlxArray swiglu(MlxArray gate, MlxArray up) {
+    return swiglu.apply(gate, up)[0];
   }
 
   /** silu(gate) * up. */

@@ -71,7 +71,7 @@ final class MlxRecurrence implements MlxState.Layer {
     next = mlx.keep(behind);
     steps = newSteps;
     for (MlxDeltaNet.Step step : newSteps) {
-      for (MlxArray array : step.recorded()) {
+      for (MlxArray array : step.arrays()) {
         mlx.keep(array);
       }
     }
@@ -83,7 +83,7 @@ final class MlxRecurrence implements MlxState.Layer {
       next.close();
     }
     for (MlxDeltaNet.Step step : steps) {
-      step.recorded().forEach(MlxArray::close);
+      step.arrays().forEach(MlxArray::close);
     }
     rows = List.of();
     next = null;

@@ -270,6 +270,13 @@ final class MlxWeights implements Weights {
     return function;
   }
 
+  /** A traced element-wise function that stays as long as the weights. */
+  MlxFunction elementWise(MlxFunction.Body body) {
+    MlxFunction function = mlx.compileElementWise(body);
+    functions.add(function);
+    return function;
+  }
+
   /** What was folded for these arguments, made at first use. */
   <P> P piece(Object args, Class<P> kind, Supplier<P> make) {
     Object piece = pieces.get(args);

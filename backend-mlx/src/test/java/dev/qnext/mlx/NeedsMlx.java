@@ -20,7 +20,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 @Retention(RetentionPolicy.RUNTIME)
 @Inherited
 @ExtendWith(NeedsMlx.Condition.class)
-@interface NeedsMlx {
+public @interface NeedsMlx {
   /** Whether the library can be loaded. */
   final class Condition implements ExecutionCondition {
     @Override

@@ -701,6 +701,18 @@ public final class Mlx implements AutoCloseable {
    * closed.
    */
   public MlxFunction compile(MlxFunction.Body body) {
+    return compile(body, false);
+  }
+
+  /**
+   * A function that is traced once for inputs of any shape: element-wise operations only, whose
+   * results' shapes follow from their inputs'.
+   */
+  public MlxFunction compileElementWise(MlxFunction.Body body) {
+    return compile(body, true);
+  }
+
+  private MlxFunction compile(MlxFunction.Body body, boolean shapeless) {
     long id = nextBody++;
     bodies.put(id, body);
     MemorySegment plain = memory.allocate(8, 8);
@@ -708,7 +720,7 @@ public final class Mlx implements AutoCloseable {
         mlx_c.mlx_closure_new_func_payload(
             (size, alignment) -> plain, trace, MemorySegment.ofAddress(id), MemorySegment.NULL));
     MemorySegment compiled = memory.allocate(8, 8);
-    int status = mlx_c.mlx_compile(compiled, plain, false);
+    int status = mlx_c.mlx_compile(compiled, plain, shapeless);
     mlx_c.mlx_closure_free(plain);
     MlxErrors.check(status);
     MlxFunction function = new MlxFunction(this, id, compiled);
