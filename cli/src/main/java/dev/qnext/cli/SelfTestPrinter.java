@@ -107,13 +107,10 @@ final class SelfTestPrinter {
   }
 
   private void printOther(String name, Worst worst) {
-    out.println(
-        "        %s%s%d case%s"
-            .formatted(
-                padded(name, LABEL),
-                error(worst, COLUMN),
-                worst.cases,
-                worst.cases == 1 ? "" : "s"));
+    String cases =
+        checks.wide() ? "%d case%s".formatted(worst.cases, worst.cases == 1 ? "" : "s") : "";
+    String line = "        " + padded(name, LABEL) + error(worst, COLUMN) + cases;
+    out.println(line.stripTrailing());
   }
 
   private void printFailures(List<Result> failures) {
