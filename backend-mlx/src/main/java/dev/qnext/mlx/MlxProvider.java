@@ -91,7 +91,7 @@ public final class MlxProvider implements BackendProvider {
     } catch (MlxException e) {
       mlx.close();
       throw new QnextException(
-          "MLX cannot compute on this GPU: %s; qnext doctor tells more, and QNEXT_MLX_DEVICE=cpu does without it"
+          "MLX cannot compute on this GPU: %s; QNEXT_MLX_DEVICE=cpu does without it"
               .formatted(e.getMessage()),
           e);
     }
