@@ -172,11 +172,16 @@ final class Backends {
         }
       }
     } catch (RuntimeException | LinkageError e) {
-      // What is not needed here may be missing.
-      checks.add(
-          automatic
-              ? Check.fail("opens", "no: " + sentence(e), null)
-              : Check.info("opens", "no: " + sentence(e)));
+      // What is not needed here may be missing, and the provider may have said all there is to say.
+      boolean said =
+          checks.stream()
+              .anyMatch(check -> check.fix() != null && check.status() != Check.Status.WARN);
+      if (!said) {
+        checks.add(
+            automatic
+                ? Check.fail("opens", "no: " + sentence(e), null)
+                : Check.info("opens", "no: " + sentence(e)));
+      }
     }
     return new BackendReport(provider.name(), automatic, checks, report);
   }

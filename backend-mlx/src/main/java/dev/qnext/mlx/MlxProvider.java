@@ -3,6 +3,8 @@ package dev.qnext.mlx;
 import dev.qnext.QnextException;
 import dev.qnext.backend.Backend;
 import dev.qnext.backend.BackendProvider;
+import dev.qnext.backend.Check;
+import dev.qnext.machine.Command;
 import dev.qnext.mlx.face.EngineThread;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArena;
@@ -11,6 +13,9 @@ import dev.qnext.mlx.face.MlxDevice;
 import dev.qnext.mlx.face.MlxDevices;
 import dev.qnext.mlx.face.MlxException;
 import dev.qnext.mlx.face.MlxLibrary;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 
 /** Offers MLX where its library is installed. */
@@ -20,10 +25,36 @@ public final class MlxProvider implements BackendProvider {
     return "mlx";
   }
 
-  /** Above all others on Apple silicon; elsewhere MLX is for those who ask for it. */
+  /**
+   * Above all others on Apple silicon, installed or not: without it a Mac is hopelessly slow, and
+   * the user should know. Elsewhere only where it sees an NVIDIA GPU; MLX's CPU device is for those
+   * who ask for it.
+   */
   @Override
   public int rank() {
-    return isMac() ? 100 : -1;
+    if (isMac()) {
+      return "aarch64".equals(System.getProperty("os.arch")) ? 100 : -1;
+    }
+    return hasNvidia() && seesCuda() ? 100 : -1;
+  }
+
+  private static boolean seesCuda() {
+    try {
+      MlxLibrary.load();
+      return MlxDevices.hasCuda();
+    } catch (MlxException e) {
+      return false;
+    }
+  }
+
+  /** The driver is loaded; asked first, because loading MLX in vain takes time at every start. */
+  private static boolean hasNvidia() {
+    return Files.exists(Path.of("/proc/driver/nvidia/version"));
+  }
+
+  @Override
+  public List<Check> checks() {
+    return new MlxChecks(Command::onThisMachine, isMac(), hasNvidia()).all();
   }
 
   private static boolean isMac() {
@@ -60,7 +91,7 @@ public final class MlxProvider implements BackendProvider {
     } catch (MlxException e) {
       mlx.close();
       throw new QnextException(
-          "MLX cannot compute on this GPU: %s; qnext doctor tells more, and QNEXT_MLX_DEVICE=cpu does without it"
+          "MLX cannot compute on this GPU: %s; QNEXT_MLX_DEVICE=cpu does without it"
               .formatted(e.getMessage()),
           e);
     }

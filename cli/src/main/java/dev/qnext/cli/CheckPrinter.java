@@ -47,7 +47,7 @@ final class CheckPrinter {
           case WARN -> colors.yellow("warn") + "  ";
           case FAIL -> colors.red("FAIL") + "  ";
         };
-    int indent = MARGIN + STATUS + (wide() ? NAME : 0);
+    int indent = MARGIN + STATUS + (wide() ? NAME : MARGIN);
     List<String> lines = wrap(check.detail(), columns - indent);
     if (wide()) {
       String name = check.name();

@@ -114,8 +114,7 @@ final class DoctorCommand implements Callable<Integer> {
   }
 
   private void summary() {
-    String answers =
-        chosen == null ? "No backend works." : "The backend %s computes.".formatted(chosen);
+    String answers = chosen == null ? "No backend works." : "Backend: %s.".formatted(chosen);
     out.println(
         failures == 0
             ? colors.green("All is well.") + " " + answers

@@ -107,13 +107,10 @@ final class SelfTestPrinter {
   }
 
   private void printOther(String name, Worst worst) {
-    out.println(
-        "        %s%s%d case%s"
-            .formatted(
-                padded(name, LABEL),
-                error(worst, COLUMN),
-                worst.cases,
-                worst.cases == 1 ? "" : "s"));
+    String cases =
+        checks.wide() ? "%d case%s".formatted(worst.cases, worst.cases == 1 ? "" : "s") : "";
+    String line = "        " + padded(name, LABEL) + error(worst, COLUMN) + cases;
+    out.println(line.stripTrailing());
   }
 
   private void printFailures(List<Result> failures) {
@@ -130,7 +127,7 @@ final class SelfTestPrinter {
   private String error(Worst worst, int width) {
     String text =
         Double.isNaN(worst.error)
-            ? "none"
+            ? "failed"
             : worst.error == 0 ? "0" : String.format(Locale.ROOT, "%.0e", worst.error);
     String padding = " ".repeat(Math.max(1, width - text.length()));
     return (worst.failed ? colors.red(text) : text) + padding;

@@ -44,7 +44,8 @@ class UsageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "chat", "complete", "score", "tokens", "template", "inspect"})
+  @ValueSource(
+      strings = {"", "chat", "complete", "score", "tokens", "template", "inspect", "doctor"})
   void helpIsAnAnswer(String command) {
     Outcome outcome = run((command + " --help").strip().split(" ", -1)).quiet();
     assertThat(outcome.out()).startsWith("Usage: qnext " + command).doesNotContain("\u001b");

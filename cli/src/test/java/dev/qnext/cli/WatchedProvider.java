@@ -8,10 +8,13 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 
 /**
- * The reference backend, telling on standard error when it and its weights are closed. {@code
- * -Dwatched.OPERATION=MILLISECONDS} makes an operation slow and has it told too.
+ * The reference backend. With {@code -Dwatched.OPERATION=MILLISECONDS} the operation is slow, and
+ * that is told on standard error, as is when backend and weights are closed. Not of the first that
+ * is opened, which is for the self-test.
  */
 public final class WatchedProvider implements BackendProvider {
+  private static int opened;
+
   @Override
   public String name() {
     return "watched";
@@ -24,10 +27,13 @@ public final class WatchedProvider implements BackendProvider {
 
   @Override
   public Backend open() {
-    return watched(Backend.class, new ReferenceBackend());
+    boolean asked =
+        System.getProperties().stringPropertyNames().stream()
+            .anyMatch(name -> name.startsWith("watched."));
+    return watched(Backend.class, new ReferenceBackend(), asked && opened++ > 0);
   }
 
-  private static <T> T watched(Class<T> face, T object) {
+  private static <T> T watched(Class<T> face, T object, boolean telling) {
     return face.cast(
         Proxy.newProxyInstance(
             WatchedProvider.class.getClassLoader(),
@@ -35,14 +41,16 @@ public final class WatchedProvider implements BackendProvider {
             (proxy, method, arguments) -> {
               String name = method.getName();
               long pause = Long.getLong("watched." + name, 0);
-              if (pause > 0 || name.equals("close")) {
+              if (telling && (pause > 0 || name.equals("close"))) {
                 System.err.printf(
                     "%s.%s on %s%n", face.getSimpleName(), name, Thread.currentThread().getName());
                 Thread.sleep(pause);
               }
               try {
                 Object result = method.invoke(object, arguments);
-                return result instanceof Weights weights ? watched(Weights.class, weights) : result;
+                return result instanceof Weights weights
+                    ? watched(Weights.class, weights, telling)
+                    : result;
               } catch (InvocationTargetException e) {
                 throw e.getCause();
               }

@@ -22,7 +22,8 @@ public final class CacheFolder {
     String cache = environment.apply("XDG_CACHE_HOME");
     String home = environment.apply("HOME");
     try {
-      if (cache != null && !cache.isEmpty()) {
+      // Others are to be ignored, says the XDG Base Directory Specification.
+      if (cache != null && cache.startsWith("/")) {
         return Path.of(cache, "qnext");
       }
       if (home == null || home.isEmpty()) {

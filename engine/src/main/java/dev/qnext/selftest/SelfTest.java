@@ -31,8 +31,8 @@ public final class SelfTest {
    *
    * @param operation the name of the {@link Backend}'s method, or "state"
    * @param sizes formats and sizes
-   * @param error root mean square of the differences in the worst row, relative to that of all the
-   *     reference's numbers; for what only moves or chooses numbers, the share of wrong ones
+   * @param error root mean square of the differences in the worst row, relative to the reference's
+   *     numbers; for what only moves or chooses numbers, the share of wrong ones
    * @param limit the largest error that passes; 0 where it failed
    * @param failure why there are no numbers to compare; null if there are
    */
@@ -132,14 +132,14 @@ public final class SelfTest {
   }
 
   /**
-   * A half type keeps 8 (bf16) or 11 (f16) bits, and each operation rounds a few times. What is
-   * truly wrong is off by more: one row of 16 by 0.35. docs/testing.md has measured errors.
+   * Several times what was measured (docs/testing.md): a half type keeps 8 (bf16) or 11 (f16) bits,
+   * and each operation rounds more than once. What is truly wrong is off by more: a row by about 1.
    */
   static double limit(DType activations) {
     return switch (activations) {
       case F32 -> 2e-5;
-      case F16 -> 5e-3;
-      default -> 2e-2;
+      case F16 -> 1e-2;
+      default -> 4e-2;
     };
   }
 
@@ -152,28 +152,39 @@ public final class SelfTest {
     }
   }
 
-  /** The worst row's: what is wrong is often a row or a tile, which others must not dilute. */
+  /**
+   * The worst row's, because what is wrong is often a row or a tile, which others must not dilute.
+   * A row of small numbers is measured by the size of all, or rounding in what cancels would count.
+   */
   private static double relative(List<Output> actual, List<Output> expected) {
-    double worst = 0;
     double squares = 0;
     long count = 0;
+    for (Output output : expected) {
+      for (float value : output.values()) {
+        squares += (double) value * value;
+      }
+      count += output.values().length;
+    }
+    double mean = squares / count;
+    double worst = 0;
     for (int i = 0; i < expected.size(); i++) {
       float[] a = actual.get(i).values();
       float[] e = expected.get(i).values();
       int columns = expected.get(i).columns();
       for (int row = 0; row < e.length; row += columns) {
         double differences = 0;
+        double sizes = 0;
         for (int j = row; j < row + columns; j++) {
           double difference = (double) a[j] - e[j];
           differences += difference * difference;
-          squares += (double) e[j] * e[j];
+          sizes += (double) e[j] * e[j];
         }
-        // Not a number stays one: no comparison is true of it, and Math.max keeps it.
-        worst = Math.max(worst, differences / columns);
+        // What is not a number stays so: Math.max keeps it, and no limit is above it.
+        worst =
+            Math.max(worst, differences == 0 ? 0 : differences / Math.max(sizes, mean * columns));
       }
-      count += e.length;
     }
-    return worst == 0 ? 0 : Math.sqrt(worst / (squares / count));
+    return Math.sqrt(worst);
   }
 
   private static double share(List<Output> actual, List<Output> expected) {

@@ -249,6 +249,8 @@ class MachineTest {
     assertThat(CacheFolder.path(name -> name.equals("HOME") ? "/Users/a" : null, "Mac OS X"))
         .isEqualTo(Path.of("/Users/a/Library/Caches/qnext"));
     assertThat(CacheFolder.path(name -> "/x", "Mac OS X")).isEqualTo(Path.of("/x/qnext"));
+    assertThat(CacheFolder.path(name -> name.equals("HOME") ? "/home/a" : "x", "Linux"))
+        .isEqualTo(Path.of("/home/a/.cache/qnext"));
     assertThat(CacheFolder.path(name -> null, "Linux")).isNull();
     assertThat(CacheFolder.path(name -> "", "Linux")).isNull();
   }
