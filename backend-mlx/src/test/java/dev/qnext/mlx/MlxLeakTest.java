@@ -18,6 +18,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.ToLongFunction;
@@ -36,10 +37,8 @@ class MlxLeakTest {
   /** Until here traces are made and Java's compiler fills its own memory. */
   private static final int WARM = 6;
 
-  /**
-   * The JVM's own memory comes and goes by megabytes, so the least of several rounds is compared.
-   */
-  private static final long NOISE = 2 << 20;
+  /** Bytes per round: 64 per step. */
+  private static final long LIMIT = 64 * STEPS;
 
   private static final Sampling SAMPLING = new Sampling(0.8f, 20, 0.9f, 0, 1);
 
@@ -89,19 +88,24 @@ class MlxLeakTest {
       assertThat(use.arrays).describedAs("live arrays").isEqualTo(warm.arrays);
       assertThat(use.active).describedAs("MLX's memory").isEqualTo(warm.active);
     }
-    List<Use> early = uses.subList(WARM, (WARM + ROUNDS) / 2);
-    List<Use> late = uses.subList((WARM + ROUNDS) / 2, ROUNDS);
-    assertThat(least(late, Use::offHeap) - least(early, Use::offHeap))
-        .describedAs("growth of what malloc gave out")
-        .isLessThan(NOISE);
-    assertThat(least(late, Use::heap) - least(early, Use::heap))
-        .describedAs("growth of the heap")
-        .isLessThan(NOISE / 4);
+    List<Use> warmed = uses.subList(WARM, ROUNDS);
+    assertThat(growth(warmed, Use::offHeap))
+        .describedAs("growth per round of what malloc gave out")
+        .isLessThan(LIMIT);
+    assertThat(growth(warmed, Use::heap))
+        .describedAs("growth per round of the heap")
+        .isLessThan(LIMIT);
     assertThat(Mlx.liveArrays()).describedAs("after all is closed").isEqualTo(before);
   }
 
-  private static long least(List<Use> uses, ToLongFunction<Use> what) {
-    return uses.stream().mapToLong(what).min().orElseThrow();
+  /** The median, for the JVM's own memory comes and goes by megabytes in few of the rounds. */
+  private static long growth(List<Use> uses, ToLongFunction<Use> what) {
+    long[] steps = new long[uses.size() - 1];
+    for (int i = 0; i < steps.length; i++) {
+      steps[i] = what.applyAsLong(uses.get(i + 1)) - what.applyAsLong(uses.get(i));
+    }
+    Arrays.sort(steps);
+    return steps[steps.length / 2];
   }
 
   /**
