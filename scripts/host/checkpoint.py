@@ -1,9 +1,9 @@
-"""Writes a random Qwen3-Next checkpoint as mlx-lm converts it: 4 bit in groups of 64, routers and gates 8 bit, bf16 else.
+"""Writes a random Qwen3-Next checkpoint as mlx-lm converts it: 4 bit in groups of 64, routers and gates 8 bit.
 
     checkpoint.py true FOLDER      12 layers of the published widths with 64 experts; 2.0 GB
     checkpoint.py narrow FOLDER    48 layers with the published heads, narrow everything else; 90 MB
 
-The codes are random bytes from a fixed seed: nothing is quantized, and nothing makes sense but the sizes of the numbers.
+The codes are random bytes from a fixed seed: nothing was quantized, and only the sizes of the numbers make sense.
 A folder that is complete is left alone.
 """
 

@@ -1,10 +1,11 @@
 """One decode step of mlx-lm: its launches, the host time to build it, its logits.
 
-    mlx_lm_step.py launches MODEL [CONTEXT]     kernels of one step, by primitive (needs dry-gpu.so preloaded)
-    mlx_lm_step.py layers MODEL [CONTEXT]       the same for one layer of each kind and for what lies around the layers
-    mlx_lm_step.py build MODEL [STEPS]          milliseconds to build one step, medians: wall, processor (dry-gpu.so too)
-    mlx_lm_step.py logits MODEL OUT IDS...      logits of every position in f32 on MLX's CPU device, to a safetensors file
+    mlx_lm_step.py launches MODEL [CONTEXT]     kernels of one step, by primitive
+    mlx_lm_step.py layers MODEL [CONTEXT]       the same for one layer of each kind, and for what lies around the layers
+    mlx_lm_step.py build MODEL [STEPS]          milliseconds to build one step, medians: wall, processor
+    mlx_lm_step.py logits MODEL OUT IDS...      logits of every position in f32 on MLX's CPU device, as safetensors
 
+All but the last need dry-gpu.so preloaded.
 The step is that of mlx_lm.generate.generate_step with greedy sampling, bf16 as on a Mac. MLX 0.32.2's gather_qmm lacks
 the argument global_scale, which mlx-lm 0.32.2 passes as None for affine quantization; here it is left out.
 """

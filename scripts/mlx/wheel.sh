@@ -88,9 +88,10 @@ choose_cuda() {
   fi
 }
 
-# Fetches the wheel. Its libraries come to $libraries below $new, its headers to $headers.
+# Fetches the wheel. Its libraries come to $libraries, its headers to $headers, both below $new: mlx-c is compiled with
+# them, and for tests the dry GPU (docs/metal-launches.md).
 fetch_wheel() {
-  libraries=$new headers=$work/headers
+  libraries=$new headers=$new/include
   # --python-version: pip takes the wheel for Python 3.10 or newer only; macOS has 3.9, and no Python of it will run.
   # --platform: what was chosen here, not what the Python at hand was built for.
   # TMPDIR: CUDA's wheels are too large for many a /tmp.

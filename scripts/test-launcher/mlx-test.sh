@@ -230,7 +230,7 @@ test_failures_leave_the_one_before() {
 }
 
 test_interrupted_installation() {
-  local signal
+  local signal begin
   with_mlx Linux x86_64
   environment=(A=b)
   start
@@ -240,11 +240,16 @@ test_interrupted_installation() {
     environment=(FAKE_COMPILER=sleeps)
     start_in_background --force
     wait_until test -e "$box/compiles"
+    begin=$SECONDS
     kill "-$signal" "$started"
     wait "$started" 2>/dev/null
     status=$?
+    [ "$((SECONDS - begin))" -lt 20 ] || problem "it waited for the compiler after $signal"
     case $signal-$status in
-      INT-130 | TERM-143 | HUP-129) expect_no_leftovers ;;
+      INT-130 | TERM-143 | HUP-129)
+        expect_no_leftovers
+        wait_until eval '! kill -0 "$(cat "$box/compiles")"' # the compiler was stopped too
+        ;;
       KILL-137) kill -KILL "$(cat "$box/compiles")" ;;
       *) problem "exit code $status after $signal" ;;
     esac

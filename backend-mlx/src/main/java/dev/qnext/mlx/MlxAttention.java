@@ -68,19 +68,18 @@ final class MlxAttention {
       MlxArray qGate, MlxArray k, MlxArray v, int tokens, MlxKeyValues cache, int first) {
     int heads = args.heads();
     int dim = args.headDim();
-    MlxArray both = mlx.reshape(qGate, 1, tokens, heads, 2 * dim);
+    MlxArray both = headsFirst(qGate, tokens, heads, 2 * dim);
     MlxArray gate = mlx.slice(both, 3, dim, 2 * dim);
     MlxArray q = mlx.rmsNorm(mlx.slice(both, 3, 0, dim), qNorm, args.eps());
-    MlxArray keys = mlx.rmsNorm(mlx.reshape(k, 1, tokens, args.kvHeads(), dim), kNorm, args.eps());
-    MlxArray values = mlx.reshape(v, 1, tokens, args.kvHeads(), dim);
+    MlxArray keys = mlx.rmsNorm(headsFirst(k, tokens, args.kvHeads(), dim), kNorm, args.eps());
+    MlxArray values = headsFirst(v, tokens, args.kvHeads(), dim);
     int turned = args.rope().rotaryDim();
-    q = mlx.rope(headsFirst(q, tokens, heads), turned, first, periods);
-    keys = mlx.rope(headsFirst(keys, tokens, args.kvHeads()), turned, first, periods);
-    cache.append(keys, headsFirst(values, tokens, args.kvHeads()), first, tokens);
+    cache.append(mlx.rope(keys, turned, first, periods), values, first, tokens);
     int length = first + tokens;
+    q = mlx.rope(q, turned, first, periods);
     MlxArray o = attend(q, cache.keys(length), cache.values(length), tokens, length);
-    MlxArray out = tokens == 1 ? mlx.reshape(o, 1, 1, heads, dim) : mlx.transpose(o, 0, 2, 1, 3);
-    return mlx.reshape(gated.apply(out, gate)[0], tokens, heads * dim);
+    MlxArray out = gated.apply(o, gate)[0];
+    return mlx.reshape(tokens == 1 ? out : mlx.transpose(out, 0, 2, 1, 3), tokens, heads * dim);
   }
 
   private MlxArray attend(MlxArray q, MlxArray keys, MlxArray values, int tokens, int length) {
@@ -96,11 +95,10 @@ final class MlxAttention {
     return mlx.attention(q, keys, values, scale, mask, false);
   }
 
-  /**
-   * [1, T, heads, D] to [1, heads, T, D]; for one token both are the same numbers in the same
-   * order.
-   */
-  private MlxArray headsFirst(MlxArray x, int tokens, int heads) {
-    return tokens == 1 ? mlx.reshape(x, 1, heads, 1, args.headDim()) : mlx.transpose(x, 0, 2, 1, 3);
+  /** [T, heads * D] to [1, heads, T, D]; for one token the same numbers in the same order. */
+  private MlxArray headsFirst(MlxArray x, int tokens, int heads, int dim) {
+    return tokens == 1
+        ? mlx.reshape(x, 1, heads, 1, dim)
+        : mlx.transpose(mlx.reshape(x, 1, tokens, heads, dim), 0, 2, 1, 3);
   }
 }

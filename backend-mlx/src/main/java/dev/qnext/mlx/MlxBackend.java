@@ -51,10 +51,14 @@ public final class MlxBackend implements Backend {
   private MlxType type;
 
   MlxBackend(Mlx mlx) {
+    this(mlx, new MlxLimits(mlx.device()));
+  }
+
+  MlxBackend(Mlx mlx, MlxLimits limits) {
     this.mlx = mlx;
     this.type = mlx.device() == MlxDevice.CPU ? MlxType.FLOAT32 : MlxType.BFLOAT16;
     this.sampler = new MlxSampler(mlx);
-    this.limits = new MlxLimits(mlx.device());
+    this.limits = limits;
     MlxMemory.cacheLimit(CACHE_LIMIT);
   }
 
@@ -125,7 +129,7 @@ public final class MlxBackend implements Backend {
     if (mlx.device() == MlxDevice.GPU) {
       type = MlxWeights.half(checkpoint, layout);
     }
-    limits.requireRoom(MlxWeights.bytes(type, checkpoint, layout));
+    limits.requireWeights(MlxWeights.bytes(type, checkpoint, layout));
     try {
       return new MlxWeights(mlx, type, checkpoint, layout);
     } catch (MlxException e) {
@@ -136,7 +140,7 @@ public final class MlxBackend implements Backend {
   @Override
   public State newState(StateShape shape, long capacity) {
     try (MlxArena arena = mlx.arena()) {
-      MlxState state = new MlxState(mlx, type, shape, capacity);
+      MlxState state = new MlxState(mlx, type, limits, shape, capacity);
       guarded(state::eval);
       limits.wire();
       return state;

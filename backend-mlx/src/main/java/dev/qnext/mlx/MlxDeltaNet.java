@@ -162,8 +162,11 @@ final class MlxDeltaNet {
         .piece(args, MlxDeltaNet.class, () -> new MlxDeltaNet(mlx, args, type));
   }
 
-  /** What the recurrence reads of T tokens. */
-  private record Inputs(MlxArray q, MlxArray k, MlxArray v, MlxArray beta, MlxArray logDecay) {}
+  /**
+   * What the recurrence reads of T tokens: queries and keys [T, 2 groups, keyDim], values [T,
+   * values], and [T, beta | log g].
+   */
+  private record Inputs(MlxArray qk, MlxArray v, MlxArray gates) {}
 
   /**
    * What one token does to the state: S k, k, v, log g and beta, shaped to meet the state element
@@ -241,11 +244,11 @@ final class MlxDeltaNet {
     MlxArray[] o = new MlxArray[tokens];
     MlxArray s = base;
     for (int t = 0; t < tokens; t++) {
-      Step step = read(s, x, t);
+      Token token = token(x, t);
+      Step step = step(s, token);
       s = replay(s, step);
-      o[t] =
-          mlx.reshape(times(s, token(x.q, t, groups, keyDim, 1)), 1, shape.valueHeads(), valueDim);
-      rows.add(mlx.slice(token(qkvz, t, 1, mlx.dimension(qkvz, 1)), 1, 0, shape.channels()));
+      o[t] = mlx.reshape(times(s, token.q), 1, shape.valueHeads(), valueDim);
+      rows.add(mlx.slice(row(qkvz, t), 1, 0, shape.channels()));
       if (tokens > 1) {
         recorded.addAll(step.arrays);
       }
@@ -284,14 +287,7 @@ final class MlxDeltaNet {
             mlx.reshape(mlx.slice(qkv, 1, 0, 2 * keys), tokens, 2 * groups, keyDim),
             l2Scale,
             l2Eps);
-    MlxArray both = gates.apply(ba)[0];
-    int heads = shape.valueHeads();
-    return new Inputs(
-        mlx.slice(qk, 1, 0, groups),
-        mlx.slice(qk, 1, groups, 2 * groups),
-        mlx.slice(qkv, 1, 2 * keys, 2 * keys + values),
-        mlx.slice(both, 1, 0, heads),
-        mlx.slice(both, 1, heads, 2 * heads));
+    return new Inputs(qk, mlx.slice(qkv, 1, 2 * keys, 2 * keys + values), gates.apply(ba)[0]);
   }
 
   /** beta and the logarithm of the decay, [T, beta | log g]. */
@@ -301,24 +297,38 @@ final class MlxDeltaNet {
     return mlx.where(isBeta, mlx.sigmoid(x), mlx.multiply(minusA, softplus));
   }
 
-  private MlxArray token(MlxArray a, int t, int... shape) {
-    return mlx.reshape(mlx.dimension(a, 0) == 1 ? a : mlx.slice(a, 0, t, t + 1), shape);
+  private MlxArray row(MlxArray a, int t) {
+    return mlx.dimension(a, 0) == 1 ? a : mlx.slice(a, 0, t, t + 1);
   }
 
-  /** What token t will do to the state s. */
-  private Step read(MlxArray s, Inputs x, int t) {
+  /**
+   * One token's part of the inputs: q and k as columns [1, groups, keyDim, 1], the rest shaped to
+   * meet the state.
+   */
+  private record Token(MlxArray q, MlxArray k, MlxArray v, MlxArray beta, MlxArray logDecay) {}
+
+  private Token token(Inputs x, int t) {
+    MlxArray[] qk = mlx.split(mlx.reshape(row(x.qk, t), 2, groups, keyDim, 1), 2, 0);
+    MlxArray v = mlx.reshape(row(x.v, t), 1, groups, perGroup, valueDim, 1);
+    MlxArray[] g = mlx.split(mlx.reshape(row(x.gates, t), 2, groups, perGroup, 1, 1), 2, 0);
+    return new Token(qk[0], qk[1], v, g[0], g[1]);
+  }
+
+  private Step step(MlxArray s, Token x) {
     return new Step(
-        times(s, token(x.k, t, groups, keyDim, 1)),
-        token(x.k, t, groups, 1, 1, keyDim),
-        token(x.v, t, groups, perGroup, valueDim, 1),
-        token(x.logDecay, t, groups, perGroup, 1, 1),
-        token(x.beta, t, groups, perGroup, 1, 1));
+        mlx.reshape(times(s, x.k), 1, groups, perGroup, valueDim, 1),
+        mlx.reshape(x.k, 1, groups, 1, 1, keyDim),
+        x.v,
+        x.logDecay,
+        x.beta);
   }
 
-  /** S x for one vector per group: [groups, perGroup, valueDim, 1]. */
+  /**
+   * S x for one column per group, whose value heads are the rows of one matrix: [1, groups, rows,
+   * 1].
+   */
   private MlxArray times(MlxArray s, MlxArray x) {
-    MlxArray product = mlx.matmul(mlx.reshape(s, groups, perGroup * valueDim, keyDim), x);
-    return mlx.reshape(product, groups, perGroup, valueDim, 1);
+    return mlx.matmul(mlx.reshape(s, 1, groups, perGroup * valueDim, keyDim), x);
   }
 
   /**
@@ -340,14 +350,9 @@ final class MlxDeltaNet {
    * norm(o) * silu(z) for o [T, valueHeads, valueDim], in the type of the activations: [T, values].
    */
   private MlxArray finish(MlxArray o, MlxArray qkvz, int tokens) {
-    int heads = shape.valueHeads();
-    MlxArray z =
-        mlx.reshape(
-            mlx.slice(qkvz, 1, shape.channels(), shape.channels() + values),
-            tokens,
-            heads,
-            valueDim);
-    return mlx.reshape(gated.apply(mlx.rmsNorm(o, norm, normEps), z)[0], tokens, values);
+    MlxArray normed = mlx.reshape(mlx.rmsNorm(o, norm, normEps), tokens, values);
+    MlxArray z = mlx.slice(qkvz, 1, shape.channels(), shape.channels() + values);
+    return gated.apply(normed, z)[0];
   }
 
   // --------------------------------------------------------------------------------------- prefill
@@ -359,15 +364,17 @@ final class MlxDeltaNet {
    *
    * @return o [T, valueHeads, valueDim] and the state behind
    */
-  private MlxArray[] chunked(Inputs x, MlxArray s, int tokens) {
+  private MlxArray[] chunked(Inputs x, MlxArray base, int tokens) {
     int chunks = (tokens + CHUNK - 1) / CHUNK;
     // Padding reads nothing: its k, v and beta are 0 and its decay is 1.
-    MlxArray q = grouped(x.q, tokens, chunks, 1, keyDim);
-    MlxArray k = grouped(x.k, tokens, chunks, 1, keyDim);
+    MlxArray[] qk = mlx.split(x.qk, 2, 1);
+    MlxArray[] gates = mlx.split(x.gates, 2, 1);
+    MlxArray q = grouped(qk[0], tokens, chunks, 1, keyDim);
+    MlxArray k = grouped(qk[1], tokens, chunks, 1, keyDim);
     MlxArray v = grouped(x.v, tokens, chunks, perGroup, valueDim);
-    MlxArray beta = grouped(x.beta, tokens, chunks, perGroup, 1);
+    MlxArray beta = grouped(gates[0], tokens, chunks, perGroup, 1);
     MlxArray gamma =
-        mlx.cumulativeSum(grouped(x.logDecay, tokens, chunks, perGroup, 1), 3, false, true);
+        mlx.cumulativeSum(grouped(gates[1], tokens, chunks, perGroup, 1), 3, false, true);
 
     MlxArray decay =
         mlx.exp(mlx.add(mlx.subtract(gamma, mlx.transpose(gamma, 0, 1, 2, 4, 3)), causal));
@@ -384,6 +391,7 @@ final class MlxDeltaNet {
     MlxArray toEnd = mlx.multiply(k, mlx.exp(mlx.subtract(end, gamma)));
     MlxArray whole = mlx.exp(end);
 
+    MlxArray s = mlx.reshape(base, groups, perGroup, valueDim, keyDim);
     MlxArray[] o = new MlxArray[chunks];
     for (int c = 0; c < chunks; c++) {
       MlxArray sT = mlx.transpose(s, 0, 1, 3, 2);
@@ -396,7 +404,8 @@ final class MlxDeltaNet {
     }
     MlxArray all = mlx.transpose(mlx.concatenate(2, o), 2, 0, 1, 3);
     return new MlxArray[] {
-      mlx.reshape(mlx.slice(all, 0, 0, tokens), tokens, shape.valueHeads(), valueDim), s
+      mlx.reshape(mlx.slice(all, 0, 0, tokens), tokens, shape.valueHeads(), valueDim),
+      mlx.reshape(s, 1, groups, perGroup, valueDim, keyDim)
     };
   }
 

@@ -7,6 +7,7 @@ import dev.qnext.mlx.face.MlxArray;
 import dev.qnext.mlx.face.MlxFunction;
 import dev.qnext.mlx.face.MlxType;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Mixture of experts of one layer: what its weights fold to, and its graph. */
@@ -68,31 +69,38 @@ final class MlxExperts {
             ? direct(x, experts, tokens, hidden)
             : sorted(x, experts, tokens, hidden);
     MlxArray routed =
-        mlx.matmul(
-            mlx.reshape(weights, tokens, 1, chosen), mlx.reshape(each, tokens, chosen, hidden));
+        tokens == 1
+            ? mlx.matmul(weights, mlx.reshape(each, chosen, hidden))
+            : mlx.reshape(
+                mlx.matmul(
+                    mlx.reshape(weights, tokens, 1, chosen),
+                    mlx.reshape(each, tokens, chosen, hidden)),
+                tokens,
+                hidden);
     MlxArray shared =
         MlxMatrix.of(args.sharedDownProj())
             .multiply(
                 swiglu(
                     MlxMatrix.of(args.sharedGateProj()).multiply(x),
                     MlxMatrix.of(args.sharedUpProj()).multiply(x)));
-    return mlx.add(mlx.reshape(routed, tokens, hidden), mlx.multiply(open, shared));
+    return mlx.add(routed, mlx.multiply(open, shared));
   }
 
   /** [T, chosen, 1, hidden]. */
   private MlxArray direct(MlxArray x, MlxArray experts, int tokens, int hidden) {
     MlxArray in = mlx.reshape(x, tokens, 1, 1, hidden);
     // Left indices are given, or MLX counts them out in a kernel of its own for every product.
-    MlxArray inner = inner(in, count(tokens, 1), experts, false);
-    return MlxMatrix.of(args.downProj())
-        .gather(inner, count(tokens, args.chosen()), experts, false);
+    int chosen = args.chosen();
+    MlxArray inner = inner(in, indices(tokens, chosen, slot -> slot / chosen), experts, false);
+    MlxArray slots = indices(tokens, chosen, slot -> slot);
+    return MlxMatrix.of(args.downProj()).gather(inner, slots, experts, false);
   }
 
-  /** 0, 1, 2 ... row by row. */
-  private MlxArray count(int rows, int columns) {
-    int[] numbers = new int[rows * columns];
-    Arrays.setAll(numbers, i -> i);
-    return mlx.array(numbers, MlxType.UINT32, rows, columns);
+  /** Of each slot [T, chosen]. */
+  private MlxArray indices(int tokens, int chosen, IntUnaryOperator index) {
+    int[] numbers = new int[tokens * chosen];
+    Arrays.setAll(numbers, index);
+    return mlx.array(numbers, MlxType.UINT32, tokens, chosen);
   }
 
   /** [T * chosen, 1, hidden]: the same by ascending expert, and back in the order of the tokens. */

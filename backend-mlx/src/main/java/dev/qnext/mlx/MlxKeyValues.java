@@ -48,10 +48,22 @@ final class MlxKeyValues implements MlxState.Layer {
     if (needed <= room) {
       return;
     }
-    long grown = needed + (long) Math.max(STEP, needed / 8);
-    room = (int) Math.min((grown + STEP - 1) / STEP * STEP, Math.max(needed, capacity));
+    room = roomFor(needed);
     keys = grow(keys, used);
     values = grow(values, used);
+  }
+
+  /** In steps that grow with the length, so that copying stays a small share of the work. */
+  private int roomFor(int needed) {
+    long grown = needed + (long) Math.max(STEP, needed / 8);
+    return (int) Math.min((grown + STEP - 1) / STEP * STEP, Math.max(needed, capacity));
+  }
+
+  /** Bytes by which the buffers will grow when so many tokens are needed. */
+  long growth(int needed) {
+    return needed <= room
+        ? 0
+        : 2L * (roomFor(needed) - room) * shape.kvHeads() * shape.headDim() * type.bytes();
   }
 
   private MlxArray grow(@Nullable MlxArray buffer, int used) {

@@ -20,15 +20,23 @@ final class MlxLimits {
   private static final long SPARE = 1L << 30;
 
   private final MlxDevice device;
+  private final long limit;
   private boolean wired;
   private @Nullable String warning;
 
   MlxLimits(MlxDevice device) {
-    this.device = device;
+    this(device, limit(device));
   }
 
-  /** Bytes that this device can use; 0 if nobody says. */
-  private long limit() {
+  /**
+   * @param limit bytes that the device can use; 0 if nobody knows
+   */
+  MlxLimits(MlxDevice device, long limit) {
+    this.device = device;
+    this.limit = limit;
+  }
+
+  private static long limit(MlxDevice device) {
     if (device == MlxDevice.GPU) {
       return MlxDevices.size(device, "max_recommended_working_set_size");
     }
@@ -39,19 +47,35 @@ final class MlxLimits {
   }
 
   /**
-   * @throws QnextException if so many bytes do not fit beside what is in use
+   * @throws QnextException if the weights do not fit beside what is in use
    */
-  void requireRoom(long bytes) {
-    long limit = limit();
+  void requireWeights(long bytes) {
+    requireRoom(
+        bytes, "the weights take %,d MB".formatted(bytes >> 20), "take a smaller quantization");
+  }
+
+  /**
+   * @param bytes by how much the state grows
+   * @throws QnextException if that does not fit beside what is in use
+   */
+  void requireContext(long bytes, long tokens) {
+    requireRoom(
+        bytes,
+        "a context of %,d tokens takes %,d MB more".formatted(tokens, bytes >> 20),
+        "start a new conversation or take a smaller quantization");
+  }
+
+  private void requireRoom(long bytes, String claim, String remedy) {
     long used = MlxMemory.active();
     if (limit > 0 && used + bytes + SPARE > limit) {
       throw new QnextException(
-          "the weights take %,d MB, but MLX can use %,d MB here%s and needs %,d MB of that beside them; take a smaller quantization%s"
+          "%s, but MLX can use %,d MB here%s and needs %,d MB of that beside them; %s%s"
               .formatted(
-                  bytes >> 20,
+                  claim,
                   limit >> 20,
                   used >> 20 == 0 ? "" : ", of which %,d MB are in use,".formatted(used >> 20),
                   SPARE >> 20,
+                  remedy,
                   device == MlxDevice.GPU && MlxDevices.hasMetal()
                       ? ", or raise the limit with: sudo sysctl iogpu.wired_limit_mb=%d"
                           .formatted((used + bytes + 4 * SPARE) >> 20)
@@ -69,7 +93,7 @@ final class MlxLimits {
       return;
     }
     wired = true;
-    long wanted = Math.min(MlxMemory.active(), limit());
+    long wanted = Math.min(MlxMemory.active(), limit);
     try {
       MlxMemory.wiredLimit(wanted);
     } catch (MlxException e) {

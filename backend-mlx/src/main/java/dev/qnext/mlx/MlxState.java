@@ -39,6 +39,7 @@ final class MlxState implements State {
 
   private final Mlx mlx;
   private final MlxType type;
+  private final MlxLimits limits;
   private final StateShape shape;
   private final long capacity;
   private final List<Layer> layers = new ArrayList<>();
@@ -46,9 +47,10 @@ final class MlxState implements State {
   private @Nullable Pass pass;
   private int passTokens;
 
-  MlxState(Mlx mlx, MlxType type, StateShape shape, long capacity) {
+  MlxState(Mlx mlx, MlxType type, MlxLimits limits, StateShape shape, long capacity) {
     this.mlx = mlx;
     this.type = type;
+    this.limits = limits;
     this.shape = shape;
     this.capacity = Math.min(capacity, Integer.MAX_VALUE);
     for (StateShape.Layer layer : shape.layers()) {
@@ -130,8 +132,20 @@ final class MlxState implements State {
       throw new IllegalArgumentException(
           "%d tokens do not fit behind %d of %d".formatted(tokens, length, capacity));
     }
+    requireMemory(length + tokens);
     pass = newPass;
     passTokens = tokens;
+  }
+
+  /** A pass that would grow the caches beyond what there is fails before it begins. */
+  private void requireMemory(int needed) {
+    long growth = 0;
+    for (Layer layer : layers) {
+      growth += layer instanceof MlxKeyValues cache ? cache.growth(needed) : 0;
+    }
+    if (growth > 0) {
+      limits.requireContext(growth, needed);
+    }
   }
 
   @Override
@@ -199,7 +213,7 @@ final class MlxState implements State {
   public State fork() {
     requireClosed();
     try (MlxArena arena = mlx.arena()) {
-      MlxState fork = new MlxState(mlx, type, shape, capacity);
+      MlxState fork = new MlxState(mlx, type, limits, shape, capacity);
       for (int i = 0; i < layers.size(); i++) {
         fork.layers.get(i).share(layers.get(i));
       }

@@ -75,11 +75,15 @@ final class DryGpu {
     if (!Files.isDirectory(headers.resolve("mlx"))) {
       throw missing("there are no headers of MLX in " + headers);
     }
-    Path source = Golden.repository().resolve("scripts/host/dry-gpu.cpp");
+    Path sources = Golden.repository().resolve("scripts/host");
     Path library =
         Golden.repository().resolve("backend-mlx/target/dry-gpu/dry-gpu.so").toAbsolutePath();
     Path madeFor = library.resolveSibling("made-for");
-    String wanted = mlx + "\n" + Files.readString(source);
+    StringBuilder text = new StringBuilder(mlx + "\n");
+    for (String file : List.of("dry-gpu.cpp", "metal-rules.h", "mlx-symbols.h")) {
+      text.append(Files.readString(sources.resolve(file)));
+    }
+    String wanted = text.toString();
     if (Files.exists(library)
         && Files.exists(madeFor)
         && Files.readString(madeFor).equals(wanted)) {
@@ -89,7 +93,7 @@ final class DryGpu {
     ProcessBuilder compiler =
         new ProcessBuilder(
             "sh",
-            Golden.repository().resolve("scripts/host/compile-dry-gpu").toString(),
+            sources.resolve("compile-dry-gpu").toString(),
             headers.toString(),
             mlx.toString(),
             library.toString());

@@ -5,12 +5,19 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.qnext.QnextException;
 import dev.qnext.backend.Backend;
+import dev.qnext.backend.State;
 import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Layout;
 import dev.qnext.checkpoint.WeightSpec;
 import dev.qnext.fixtures.ModelFolder;
+import dev.qnext.fixtures.ModelShape;
+import dev.qnext.fixtures.TinyModel;
 import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.MlxDevice;
+import dev.qnext.mlx.face.MlxLibrary;
+import dev.qnext.mlx.face.MlxMemory;
+import dev.qnext.suites.ModelRun;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +64,27 @@ class MlxMemoryTest {
           .hasMessageMatching(
               "the weights take 8,388,608 MB, but MLX can use [\\d,]+ MB here.* and needs 1,024 MB of that beside them; take a smaller quantization.*");
       assertThat(Mlx.liveArrays()).isEqualTo(before);
+    }
+  }
+
+  /** The caches grow with the context; what is there already stays fit for use. */
+  @Test
+  void contextsThatDoNotFit() {
+    TinyModel model = new TinyModel(ModelShape.tiny(), 1);
+    MlxLibrary.load();
+    Mlx mlx = new Mlx(MlxDevice.CPU);
+    long limit = MlxMemory.active() + (1L << 30) + (300 << 10);
+    Backend backend = new MlxBackend(mlx, new MlxLimits(MlxDevice.CPU, limit));
+    try (ModelRun run = new ModelRun(backend, model.published("BF16").write(folder));
+        State state = run.newState()) {
+      float[] expected = run.prefill(state, run.tokens(1, 40));
+      assertThatThrownBy(() -> run.prefill(state, run.tokens(2, 900)))
+          .isInstanceOf(QnextException.class)
+          .hasMessageMatching(
+              "a context of 940 tokens takes 0 MB more, but MLX can use 1,024 MB here.* and needs 1,024 MB of that beside them; start a new conversation or take a smaller quantization");
+      assertThat(state.length()).isEqualTo(40);
+      state.rewind(0);
+      assertThat(run.prefill(state, run.tokens(1, 40))).isEqualTo(expected);
     }
   }
 }

@@ -104,6 +104,34 @@ public abstract class OperationSuite extends BackendSuite {
     }
   }
 
+  /** The model's vocabulary, with the settings that its makers recommend, and without filters. */
+  @Test
+  void samplesFromALargeVocabulary() {
+    int width = 151_936;
+    int rows = 12;
+    float[] values = gaussian(new SplittableRandom(6), rows * width, 2.5);
+    try (Backend backend = backend();
+        OperationBench bench =
+            new OperationBench(backend).matrix("x", values, width).bind(temporary)) {
+      for (Sampling sampling :
+          List.of(
+              Sampling.GREEDY,
+              new Sampling(0.7f, 20, 0.8f, 0, 1),
+              new Sampling(1, 0, 0.95f, 0, 2),
+              new Sampling(1, 0, 1, 0.05f, 3),
+              new Sampling(1, 0, 1, 0, 4))) {
+        int[] expected = new int[rows];
+        for (int t = 0; t < rows; t++) {
+          expected[t] = sampling.draw(Arrays.copyOfRange(values, t * width, (t + 1) * width), t);
+        }
+        try (Scope scope = backend.scope()) {
+          int[] tokens = backend.readTokens(backend.sample(bench.input("x"), sampling, 0));
+          assertThat(tokens).describedAs("%s", sampling).isEqualTo(expected);
+        }
+      }
+    }
+  }
+
   /** Ties, masked tokens, one token left, none that is better: what models and grammars make. */
   @Test
   void samplesTiesAndMaskedTokensAsDefined() {

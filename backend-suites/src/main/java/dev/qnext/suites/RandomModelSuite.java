@@ -16,6 +16,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Whole models of random shapes against {@code reference}: logits of prompts of several lengths,
@@ -47,6 +48,34 @@ public abstract class RandomModelSuite extends BackendSuite {
   void quantized(Packing packing) {
     TinyModel model = new TinyModel(ModelShape.quantizable(), packing.bits());
     compare(packing.toString(), model.converted(path -> packing).write(temporary));
+  }
+
+  /** Across the lengths at which caches grow, and with rejected drafts there. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3, 8, 12})
+  void longContexts(int index) {
+    TinyModel model = new TinyModel(ModelShape.random(index), index);
+    Path folder = model.published("BF16").write(temporary);
+    try (ModelRun expected = new ModelRun(new ReferenceBackend(), folder);
+        ModelRun run = new ModelRun(backend(), folder);
+        State expectedState = expected.newState();
+        State state = run.newState()) {
+      String what = "%d, from %d".formatted(index, 0);
+      for (int count : new int[] {250, 1, 2, 1, 16, 3, 1, 230, 16, 16, 300, 1, 16}) {
+        int[] ids = run.tokens(count, count);
+        int kept = Math.max(1, count / 3);
+        boolean verify = count <= State.MAX_VERIFY;
+        Comparison.assertClose(
+            what,
+            verify ? run.verify(state, kept, ids) : run.prefill(state, ids),
+            verify
+                ? expected.verify(expectedState, kept, ids)
+                : expected.prefill(expectedState, ids),
+            TOLERANCE);
+        what = "%d, from %d".formatted(index, state.length());
+      }
+      assertThat(state.length()).isEqualTo(expectedState.length()).isGreaterThan(780);
+    }
   }
 
   private void compare(String what, Path folder) {

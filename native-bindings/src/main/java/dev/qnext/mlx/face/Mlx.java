@@ -487,9 +487,16 @@ public final class Mlx implements AutoCloseable {
     return done(status, out);
   }
 
-  public MlxArray repeat(MlxArray a, int repeats, int axis) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_repeat_axis(out.handle(), a.handle(), repeats, axis, stream), out);
+  /** Equal parts along an axis. */
+  public MlxArray[] split(MlxArray a, int parts, int axis) {
+    MemorySegment vector = slot();
+    try {
+      MlxErrors.check(mlx_c.mlx_split(vector, a.handle(), parts, axis, stream));
+      return elements(vector);
+    } finally {
+      mlx_c.mlx_vector_array_free(vector);
+      release(vector);
+    }
   }
 
   public MlxArray take(MlxArray a, MlxArray indices, int axis) {
@@ -746,12 +753,7 @@ public final class Mlx implements AutoCloseable {
         throw failure;
       }
       MlxErrors.check(status);
-      MlxArray[] results = new MlxArray[(int) mlx_c.mlx_vector_array_size(out)];
-      for (int i = 0; i < results.length; i++) {
-        MlxArray result = result();
-        results[i] = done(mlx_c.mlx_vector_array_get(result.handle(), out, i), result);
-      }
-      return results;
+      return elements(out);
     } finally {
       mlx_c.mlx_vector_array_free(in);
       mlx_c.mlx_vector_array_free(out);
@@ -760,16 +762,20 @@ public final class Mlx implements AutoCloseable {
     }
   }
 
+  private MlxArray[] elements(MemorySegment vector) {
+    MlxArray[] elements = new MlxArray[(int) mlx_c.mlx_vector_array_size(vector)];
+    for (int i = 0; i < elements.length; i++) {
+      MlxArray element = result();
+      elements[i] = done(mlx_c.mlx_vector_array_get(element.handle(), vector, i), element);
+    }
+    return elements;
+  }
+
   /** Called back by MLX to build a function's graph. No exception may leave it. */
   private int trace(MemorySegment results, MemorySegment inputs, MemorySegment payload) {
     try (MlxArena arena = arena()) {
       MlxFunction.Body body = Objects.requireNonNull(bodies.get(payload.address()));
-      MlxArray[] in = new MlxArray[(int) mlx_c.mlx_vector_array_size(inputs)];
-      for (int i = 0; i < in.length; i++) {
-        MlxArray input = result();
-        in[i] = done(mlx_c.mlx_vector_array_get(input.handle(), inputs, i), input);
-      }
-      MlxArray[] out = body.build(in);
+      MlxArray[] out = body.build(elements(inputs));
       for (int i = 0; i < out.length; i++) {
         handles.setAtIndex(LONG, i, out[i].handle().get(LONG, 0));
       }
