@@ -6,6 +6,8 @@ import dev.qnext.backend.Backend;
 import dev.qnext.backend.Check;
 import dev.qnext.backend.Check.Status;
 import dev.qnext.checkpoint.DType;
+import dev.qnext.mlx.face.Mlx;
+import dev.qnext.mlx.face.MlxDevice;
 import dev.qnext.selftest.SelfTest;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -22,17 +24,19 @@ class MlxDoctorTest {
 
   /** With room to the limits, so that they do not fail where rounding is a little different. */
   @Test
-  void theSelfTestPasses() {
+  void theSelfTestPassesAndFreesAll() {
+    long before = Mlx.liveArrays();
     try (Backend backend = new MlxProvider().open()) {
       SelfTest.Report report = SelfTest.run(backend, (done, all) -> {});
       assertThat(report.failures()).isEmpty();
       assertThat(report.results())
           .allSatisfy(
               r -> assertThat(r.error()).describedAs("%s", r).isLessThanOrEqualTo(r.limit() / 3));
-      if (((MlxBackend) backend).device() == dev.qnext.mlx.face.MlxDevice.CPU) {
+      if (((MlxBackend) backend).device() == MlxDevice.CPU) {
         assertThat(report.activationType()).isEqualTo(DType.F32);
       }
     }
+    assertThat(Mlx.liveArrays()).isEqualTo(before);
   }
 
   @Test
