@@ -59,7 +59,10 @@ final class Backends {
    * @param warnings gets what the user should know, in a sentence
    */
   Backend open(@Nullable String name, Consumer<String> warnings) {
-    return name == null || name.equals(AUTOMATIC) ? best(warnings) : named(name, warnings);
+    Backend backend =
+        name == null || name.equals(AUTOMATIC) ? best(warnings) : named(name, warnings);
+    backend.warnTo(warnings);
+    return backend;
   }
 
   private Backend best(Consumer<String> warnings) {

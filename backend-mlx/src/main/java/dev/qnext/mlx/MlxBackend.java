@@ -30,6 +30,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -122,6 +123,11 @@ public final class MlxBackend implements Backend {
   /** Where this backend computes. */
   MlxDevice device() {
     return mlx.device();
+  }
+
+  @Override
+  public void warnTo(Consumer<String> warnings) {
+    limits.warnTo(warnings);
   }
 
   @Override

@@ -21,6 +21,7 @@ final class MlxExperts {
   private final Mlx mlx;
   private final ExpertArgs args;
   private final MlxMatrix gates;
+  private final MlxMatrix sharedInner;
   private final MlxFunction swiglu;
 
   /** All of it for the few tokens of a decode or verify pass. */
@@ -32,6 +33,8 @@ final class MlxExperts {
     MlxWeights home = MlxMatrix.of(args.gate()).home();
     this.gates =
         home.stacked(MlxMatrix.of(args.gate()), MlxMatrix.of(args.sharedExpertGate()), type);
+    this.sharedInner =
+        home.stacked(MlxMatrix.of(args.sharedGateProj()), MlxMatrix.of(args.sharedUpProj()), type);
     this.swiglu = home.elementWise(in -> new MlxArray[] {swiglu(mlx, in[0], in[1])});
     this.decode = home.function(in -> new MlxArray[] {mix(in[0], mlx.dimension(in[0], 0))});
   }
@@ -77,13 +80,21 @@ final class MlxExperts {
                     mlx.reshape(each, tokens, chosen, hidden)),
                 tokens,
                 hidden);
-    MlxArray shared =
-        MlxMatrix.of(args.sharedDownProj())
-            .multiply(
-                swiglu(
-                    MlxMatrix.of(args.sharedGateProj()).multiply(x),
-                    MlxMatrix.of(args.sharedUpProj()).multiply(x)));
+    MlxArray[] inner = halves(sharedInner.multiply(x), tokens);
+    MlxArray shared = MlxMatrix.of(args.sharedDownProj()).multiply(swiglu(inner[0], inner[1]));
     return mlx.add(routed, mlx.multiply(open, shared));
+  }
+
+  /**
+   * Gate and up [T, inner] of the shared expert; for one token as rows of their own, which no
+   * kernel has to copy.
+   */
+  private MlxArray[] halves(MlxArray both, int tokens) {
+    int width = MlxMatrix.of(args.sharedDownProj()).columns();
+    if (tokens == 1 && sharedInner.rows() == 2 * width) {
+      return mlx.split(mlx.reshape(both, 2, width), 2, 0);
+    }
+    return new MlxArray[] {mlx.slice(both, 1, 0, width), mlx.slice(both, 1, width, 2 * width)};
   }
 
   /** [T, chosen, 1, hidden]. */

@@ -7,7 +7,7 @@ import dev.qnext.mlx.face.MlxException;
 import dev.qnext.mlx.face.MlxMemory;
 import java.lang.management.ManagementFactory;
 import java.lang.management.OperatingSystemMXBean;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 
 /**
  * How much memory a device may use, asked before it is needed; and the wiring that keeps weights
@@ -22,7 +22,7 @@ final class MlxLimits {
   private final MlxDevice device;
   private final long limit;
   private boolean wired;
-  private @Nullable String warning;
+  private Consumer<String> warnings = warning -> {};
 
   MlxLimits(MlxDevice device) {
     this(device, limit(device));
@@ -44,6 +44,10 @@ final class MlxLimits {
     return system instanceof com.sun.management.OperatingSystemMXBean s
         ? s.getTotalMemorySize()
         : 0;
+  }
+
+  void warnTo(Consumer<String> consumer) {
+    warnings = consumer;
   }
 
   /**
@@ -97,14 +101,9 @@ final class MlxLimits {
     try {
       MlxMemory.wiredLimit(wanted);
     } catch (MlxException e) {
-      warning =
+      warnings.accept(
           "the system refuses to keep %,d MB wired (%s), so answers may be slow; allow it with: sudo sysctl iogpu.wired_limit_mb=%d"
-              .formatted(wanted >> 20, e.getMessage(), (wanted + 4 * SPARE) >> 20);
+              .formatted(wanted >> 20, e.getMessage(), (wanted + 4 * SPARE) >> 20));
     }
-  }
-
-  /** What the user should know, or null. */
-  @Nullable String warning() {
-    return warning;
   }
 }

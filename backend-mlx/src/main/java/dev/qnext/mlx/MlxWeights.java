@@ -18,11 +18,13 @@ import dev.qnext.mlx.face.MlxType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +39,7 @@ final class MlxWeights implements Weights {
   private final MlxType type;
   private final Map<String, Weight> weights = new HashMap<>();
   private final Map<Format, MlxQuantization> quantizations = new HashMap<>();
-  private final List<MlxArray> arrays = new ArrayList<>();
+  private final Set<MlxArray> arrays = Collections.newSetFromMap(new IdentityHashMap<>());
   private final List<MlxFunction> functions = new ArrayList<>();
 
   /** By an operation's arguments, what it has folded from its layer's weights. */
@@ -232,7 +234,7 @@ final class MlxWeights implements Weights {
   }
 
   /**
-   * A matrix with the rows of one, then those of the other, packed if both are packed alike, else
+   * In place of two matrices one with the rows of both, packed if both are packed alike, else
    * plain; rows of nothing fill up to a multiple of 8, which MLX's fast kernels ask for.
    */
   MlxMatrix stacked(MlxMatrix a, MlxMatrix b, MlxType plain) {
@@ -241,17 +243,31 @@ final class MlxWeights implements Weights {
     MlxArray codes =
         alike ? stack(a.weight(), b.weight(), fill) : stack(a.plain(plain), b.plain(plain), fill);
     boolean packed = alike && a.quantization() != null;
-    return new MlxMatrix(
-        a.path(),
-        mlx,
-        this,
-        a.rows() + b.rows() + fill,
-        a.columns(),
-        codes,
-        packed ? null : own(mlx.transpose(codes, 1, 0)),
-        packed ? stackOrNull(a.scales(), b.scales(), fill) : null,
-        packed ? stackOrNull(a.biases(), b.biases(), fill) : null,
-        packed ? a.quantization() : null);
+    MlxMatrix stacked =
+        new MlxMatrix(
+            a.path(),
+            mlx,
+            this,
+            a.rows() + b.rows() + fill,
+            a.columns(),
+            codes,
+            packed ? null : own(mlx.transpose(codes, 1, 0)),
+            packed ? stackOrNull(a.scales(), b.scales(), fill) : null,
+            packed ? stackOrNull(a.biases(), b.biases(), fill) : null,
+            packed ? a.quantization() : null);
+    release(a);
+    release(b);
+    return stacked;
+  }
+
+  private void release(MlxMatrix matrix) {
+    for (MlxArray array :
+        new MlxArray[] {matrix.weight(), matrix.transposed(), matrix.scales(), matrix.biases()}) {
+      if (array != null) {
+        array.close();
+        arrays.remove(array);
+      }
+    }
   }
 
   private @Nullable MlxArray stackOrNull(@Nullable MlxArray a, @Nullable MlxArray b, int fill) {
@@ -259,8 +275,10 @@ final class MlxWeights implements Weights {
   }
 
   private MlxArray stack(MlxArray a, MlxArray b, int fill) {
-    MlxArray nothing = mlx.zeros(mlx.type(a), fill, mlx.dimension(a, 1));
-    return constant(fill == 0 ? mlx.concatenate(0, a, b) : mlx.concatenate(0, a, b, nothing));
+    return constant(
+        fill == 0
+            ? mlx.concatenate(0, a, b)
+            : mlx.concatenate(0, a, b, mlx.zeros(mlx.type(a), fill, mlx.dimension(a, 1))));
   }
 
   /** A traced function that stays as long as the weights. */

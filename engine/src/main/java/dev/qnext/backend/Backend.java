@@ -4,6 +4,7 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,9 @@ public interface Backend extends AutoCloseable {
    * dropped.
    */
   boolean deferred();
+
+  /** Where to say what the user should know though the work goes on, in a sentence each. */
+  default void warnTo(Consumer<String> warnings) {}
 
   /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as

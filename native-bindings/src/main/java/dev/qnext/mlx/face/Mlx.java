@@ -44,7 +44,10 @@ public final class Mlx implements AutoCloseable {
   private final MlxDevice device;
   private final Arena memory = Arena.ofConfined();
   private final MemorySegment stream;
-  private final MemorySegment ints = memory.allocate(INT, 3L * MOST_INTS);
+  private final MemorySegment ints = memory.allocate(INT, MOST_INTS);
+  private final MemorySegment starts = memory.allocate(INT, MOST_INTS);
+  private final MemorySegment stops = memory.allocate(INT, MOST_INTS);
+  private final MemorySegment steps = memory.allocate(INT, MOST_INTS);
   private final MemorySegment handles = memory.allocate(LONG, MOST_HANDLES);
   private final MemorySegment vectorIn = memory.allocate(8, 8);
   private final SegmentAllocator intoVectorIn = (size, alignment) -> vectorIn;
@@ -73,6 +76,9 @@ public final class Mlx implements AutoCloseable {
       // Fused kernels on the CPU are made with the machine's C++ compiler; the replay alone needs
       // none.
       MlxErrors.check(mlx_c.mlx_set_compile_mode(mlx_c.MLX_COMPILE_MODE_NO_FUSE()));
+    }
+    for (int i = 0; i < MOST_INTS; i++) {
+      steps.setAtIndex(INT, i, 1);
     }
     this.trace = mlx_closure_new_func_payload$fun.allocate(this::trace, memory);
     arenas.add(new MlxArena(this));
@@ -160,13 +166,12 @@ public final class Mlx implements AutoCloseable {
 
   // -------------------------------------------------------------------------------- scratch memory
 
-  /** Writes one of up to three int lists that a call takes; valid until the next call. */
-  private MemorySegment ints(int list, int... values) {
-    MemorySegment at = ints.asSlice(4L * MOST_INTS * list);
+  /** Writes a list of ints that a call takes; valid until the next call. */
+  private MemorySegment ints(int... values) {
     for (int i = 0; i < values.length; i++) {
-      at.setAtIndex(INT, i, values[i]);
+      ints.setAtIndex(INT, i, values[i]);
     }
-    return at;
+    return ints;
   }
 
   /** A vector of arrays, to be freed after the call that takes it. */
@@ -188,7 +193,7 @@ public final class Mlx implements AutoCloseable {
     MlxArray out = result();
     MemorySegment slot = out.handle();
     mlx_c.mlx_array_new_data(
-        (size, alignment) -> slot, data, ints(0, shape), shape.length, type.code());
+        (size, alignment) -> slot, data, ints(shape), shape.length, type.code());
     MlxErrors.checkHandle(slot);
     live++;
     return out;
@@ -204,7 +209,7 @@ public final class Mlx implements AutoCloseable {
     mlx_c.mlx_array_new_data_managed_payload(
         (size, alignment) -> slot,
         data,
-        ints(0, shape),
+        ints(shape),
         shape.length,
         type.code(),
         MemorySegment.NULL,
@@ -400,8 +405,7 @@ public final class Mlx implements AutoCloseable {
 
   public MlxArray zeros(MlxType type, int... shape) {
     MlxArray out = result();
-    return done(
-        mlx_c.mlx_zeros(out.handle(), ints(0, shape), shape.length, type.code(), stream), out);
+    return done(mlx_c.mlx_zeros(out.handle(), ints(shape), shape.length, type.code(), stream), out);
   }
 
   public MlxArray arange(double start, double stop, double step, MlxType type) {
@@ -417,14 +421,13 @@ public final class Mlx implements AutoCloseable {
   public MlxArray reshape(MlxArray a, int... shape) {
     MlxArray out = result();
     return done(
-        mlx_c.mlx_reshape(out.handle(), a.handle(), ints(0, shape), shape.length, stream), out);
+        mlx_c.mlx_reshape(out.handle(), a.handle(), ints(shape), shape.length, stream), out);
   }
 
   public MlxArray transpose(MlxArray a, int... axes) {
     MlxArray out = result();
     return done(
-        mlx_c.mlx_transpose_axes(out.handle(), a.handle(), ints(0, axes), axes.length, stream),
-        out);
+        mlx_c.mlx_transpose_axes(out.handle(), a.handle(), ints(axes), axes.length, stream), out);
   }
 
   public MlxArray expandDims(MlxArray a, int axis) {
@@ -435,8 +438,7 @@ public final class Mlx implements AutoCloseable {
   public MlxArray broadcastTo(MlxArray a, int... shape) {
     MlxArray out = result();
     return done(
-        mlx_c.mlx_broadcast_to(out.handle(), a.handle(), ints(0, shape), shape.length, stream),
-        out);
+        mlx_c.mlx_broadcast_to(out.handle(), a.handle(), ints(shape), shape.length, stream), out);
   }
 
   /**
@@ -444,18 +446,11 @@ public final class Mlx implements AutoCloseable {
    * rank}.
    */
   public MlxArray slice(MlxArray a, int axis, int start, int stop) {
-    int rank = dimensions(a);
-    MemorySegment from = ints(0);
-    MemorySegment to = ints(1);
-    MemorySegment step = ints(2);
-    for (int i = 0; i < rank; i++) {
-      from.setAtIndex(INT, i, i == axis ? start : 0);
-      to.setAtIndex(INT, i, i == axis ? stop : dimension(a, i));
-      step.setAtIndex(INT, i, 1);
-    }
     MlxArray out = result();
+    int rank = range(a, axis, start, stop);
     return done(
-        mlx_c.mlx_slice(out.handle(), a.handle(), from, rank, to, rank, step, rank, stream), out);
+        mlx_c.mlx_slice(out.handle(), a.handle(), starts, rank, stops, rank, steps, rank, stream),
+        out);
   }
 
   /**
@@ -463,20 +458,31 @@ public final class Mlx implements AutoCloseable {
    * needs {@code a}.
    */
   public MlxArray sliceUpdate(MlxArray a, MlxArray update, int axis, int start) {
-    int rank = dimensions(a);
-    MemorySegment from = ints(0);
-    MemorySegment to = ints(1);
-    MemorySegment step = ints(2);
-    for (int i = 0; i < rank; i++) {
-      from.setAtIndex(INT, i, i == axis ? start : 0);
-      to.setAtIndex(INT, i, i == axis ? start + dimension(update, i) : dimension(a, i));
-      step.setAtIndex(INT, i, 1);
-    }
     MlxArray out = result();
+    int rank = range(a, axis, start, start + dimension(update, axis));
     return done(
         mlx_c.mlx_slice_update(
-            out.handle(), a.handle(), update.handle(), from, rank, to, rank, step, rank, stream),
+            out.handle(),
+            a.handle(),
+            update.handle(),
+            starts,
+            rank,
+            stops,
+            rank,
+            steps,
+            rank,
+            stream),
         out);
+  }
+
+  /** Writes the bounds of a slice; stops behind an axis's end mean its end. Returns the rank. */
+  private int range(MlxArray a, int axis, int start, int stop) {
+    int rank = dimensions(a);
+    for (int i = 0; i < rank; i++) {
+      starts.setAtIndex(INT, i, i == axis ? start : 0);
+      stops.setAtIndex(INT, i, i == axis ? stop : Integer.MAX_VALUE);
+    }
+    return rank;
   }
 
   public MlxArray concatenate(int axis, MlxArray... arrays) {
