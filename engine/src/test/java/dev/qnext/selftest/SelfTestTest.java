@@ -103,6 +103,7 @@ class SelfTestTest {
             "name",
             "close",
             "deferred",
+            "warnTo",
             "fingerprint",
             "prefillTokens",
             "State.capacity",
