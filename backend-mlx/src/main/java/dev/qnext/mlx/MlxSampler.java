@@ -4,6 +4,7 @@ import dev.qnext.backend.Sampling;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArray;
 import dev.qnext.mlx.face.MlxType;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * f32 where Java has f64, so that only a draw that is a tie to seven digits can differ.
  */
 final class MlxSampler {
+  /** Numbers that MLX's GPUs sort by one kernel. */
+  private static final int BLOCK = 2048;
+
   private final Mlx mlx;
 
   MlxSampler(Mlx mlx) {
@@ -44,10 +48,10 @@ final class MlxSampler {
    */
   private MlxArray filtered(
       MlxArray x, Sampling sampling, long position, int rows, int vocabulary) {
-    MlxArray ids = mlx.argSort(mlx.negative(x), 1);
-    if (sampling.topK() > 0 && sampling.topK() < vocabulary) {
-      ids = mlx.slice(ids, 1, 0, sampling.topK());
-    }
+    MlxArray ids =
+        sampling.topK() > 0 && sampling.topK() < vocabulary
+            ? largest(x, sampling.topK(), rows, vocabulary)
+            : descending(x, 1);
     MlxArray sorted = scaled(mlx.takeAlong(x, ids, 1), sampling);
     MlxArray weights = mlx.exp(mlx.subtract(sorted, mlx.slice(sorted, 1, 0, 1)));
     MlxArray kept = null;
@@ -62,6 +66,36 @@ final class MlxSampler {
     }
     MlxArray values = mlx.add(sorted, noise(ids, sampling.seed(), position, rows));
     return mlx.takeAlong(ids, mlx.argMax(masked(values, kept), 1, true), 1);
+  }
+
+  private MlxArray descending(MlxArray x, int axis) {
+    return mlx.argSort(mlx.negative(x), axis);
+  }
+
+  /**
+   * The ids of the k largest, in their order [rows, k]. Few of many are the largest of each block's
+   * largest: blocks are sorted by one kernel all together, where sorting the whole vocabulary takes
+   * one pass after another.
+   */
+  private MlxArray largest(MlxArray x, int k, int rows, int vocabulary) {
+    int blocks = (vocabulary + BLOCK - 1) / BLOCK;
+    if (blocks * k > BLOCK || blocks == 1) {
+      return mlx.slice(descending(x, 1), 1, 0, k);
+    }
+    float[] nothing = new float[rows * (blocks * BLOCK - vocabulary)];
+    Arrays.fill(nothing, Float.NEGATIVE_INFINITY);
+    MlxArray padded =
+        nothing.length == 0
+            ? x
+            : mlx.concatenate(1, x, mlx.array(nothing, rows, nothing.length / rows));
+    MlxArray blocked = mlx.reshape(padded, rows, blocks, BLOCK);
+    MlxArray best = mlx.slice(descending(blocked, 2), 2, 0, k);
+    int[] starts = new int[blocks];
+    Arrays.setAll(starts, block -> block * BLOCK);
+    MlxArray ids = mlx.add(best, mlx.array(starts, MlxType.UINT32, 1, blocks, 1));
+    MlxArray values = mlx.reshape(mlx.takeAlong(blocked, best, 2), rows, blocks * k);
+    MlxArray order = mlx.slice(descending(values, 1), 1, 0, k);
+    return mlx.takeAlong(mlx.reshape(ids, rows, blocks * k), order, 1);
   }
 
   private MlxArray masked(MlxArray values, @Nullable MlxArray kept) {
