@@ -50,6 +50,7 @@ public final class Mlx implements AutoCloseable {
   private final MemorySegment steps = memory.allocate(INT, MOST_INTS);
   private final MemorySegment handles = memory.allocate(LONG, MOST_HANDLES);
   private final MemorySegment vectorIn = memory.allocate(8, 8);
+  private final MemorySegment flag = memory.allocate(ValueLayout.JAVA_BOOLEAN);
   private final SegmentAllocator intoVectorIn = (size, alignment) -> vectorIn;
   private final ArrayDeque<MemorySegment> freeSlots = new ArrayDeque<>();
   private final List<MlxArena> arenas = new ArrayList<>();
@@ -268,22 +269,25 @@ public final class Mlx implements AutoCloseable {
     MlxErrors.check(mlx_c.mlx_synchronize(stream));
   }
 
-  /** Copies the numbers, row by row, in the array's own type; computes them first. */
+  /**
+   * Copies the numbers, row by row, in the array's own type; computes them first. Does not wait for
+   * what was started after them if they lie in order, as the results of all but views do.
+   */
   public void read(MlxArray a, MemorySegment into) {
     try (MlxArena arena = arena()) {
-      MlxArray flat = contiguous(a);
-      eval(flat);
+      eval(a);
+      MlxArray flat = a;
+      if (!liesInOrder(a)) {
+        flat = contiguous(a);
+        eval(flat);
+      }
       MemorySegment from =
           switch (type(a)) {
             case FLOAT32 -> mlx_c.mlx_array_data_float32(flat.handle());
             case INT32 -> mlx_c.mlx_array_data_int32(flat.handle());
             case UINT32 -> mlx_c.mlx_array_data_uint32(flat.handle());
             // mlx-c has no readers for halves; the bytes are the same under any 16-bit name.
-            case FLOAT16, BFLOAT16 -> {
-              MlxArray bits = view(flat, MlxType.UINT16);
-              eval(bits);
-              yield mlx_c.mlx_array_data_uint16(bits.handle());
-            }
+            case FLOAT16, BFLOAT16 -> mlx_c.mlx_array_data_uint16(flat.handle());
             default -> throw new IllegalArgumentException("cannot read " + type(a));
           };
       if (from.address() == 0) {
@@ -292,6 +296,18 @@ public final class Mlx implements AutoCloseable {
       long bytes = bytes(flat);
       MemorySegment.copy(from.reinterpret(bytes), 0, into, 0, bytes);
     }
+  }
+
+  /** A computed array's numbers are row by row in memory. */
+  private boolean liesInOrder(MlxArray a) {
+    MlxErrors.check(mlx_c._mlx_array_is_row_contiguous(flag, a.handle()));
+    return flag.get(ValueLayout.JAVA_BOOLEAN, 0);
+  }
+
+  /** An array was computed; does not wait. */
+  public boolean isComputed(MlxArray a) {
+    MlxErrors.check(mlx_c._mlx_array_is_available(flag, a.handle()));
+    return flag.get(ValueLayout.JAVA_BOOLEAN, 0);
   }
 
   // ----------------------------------------------------------------------------------- operations
