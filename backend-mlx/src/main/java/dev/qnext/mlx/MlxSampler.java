@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
  * f32 where Java has f64, so that only a draw that is a tie to seven digits can differ.
  */
 final class MlxSampler {
+  /** Colder ones would divide to infinity in f32, or are 0 on a GPU. */
+  private static final float COLDEST = 1e-30f;
+
   private final Mlx mlx;
 
   MlxSampler(Mlx mlx) {
@@ -35,7 +38,7 @@ final class MlxSampler {
   }
 
   private MlxArray scaled(MlxArray x, Sampling sampling) {
-    return mlx.divide(x, scalar(sampling.temperature()));
+    return mlx.divide(x, scalar(Math.max(sampling.temperature(), COLDEST)));
   }
 
   /**
@@ -48,8 +51,10 @@ final class MlxSampler {
     if (sampling.topK() > 0 && sampling.topK() < vocabulary) {
       ids = mlx.slice(ids, 1, 0, sampling.topK());
     }
-    MlxArray sorted = scaled(mlx.takeAlong(x, ids, 1), sampling);
-    MlxArray weights = mlx.exp(mlx.subtract(sorted, mlx.slice(sorted, 1, 0, 1)));
+    MlxArray falling = mlx.takeAlong(x, ids, 1);
+    // The noise tells more of equals apart when it meets small numbers.
+    MlxArray sorted = scaled(mlx.subtract(falling, mlx.slice(falling, 1, 0, 1)), sampling);
+    MlxArray weights = mlx.exp(sorted);
     MlxArray kept = null;
     if (sampling.topP() < 1) {
       MlxArray before = mlx.cumulativeSum(weights, 1, false, false);
