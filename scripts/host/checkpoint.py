@@ -1,6 +1,7 @@
 """Writes a random Qwen3-Next checkpoint as mlx-lm converts it: 4 bit in groups of 64, routers and gates 8 bit.
 
     checkpoint.py true FOLDER      12 layers of the published widths with 64 experts; 2.0 GB
+    checkpoint.py large FOLDER     the same with 200 experts, to load; 5 GB
     checkpoint.py narrow FOLDER    48 layers with the published heads, narrow everything else; 90 MB
 
 The codes are random bytes from a fixed seed: nothing was quantized, and only the sizes of the numbers make sense.
@@ -42,18 +43,19 @@ SHARED = dict(
     torch_dtype="bfloat16",
     use_cache=True,
 )
+PUBLISHED = dict(
+    num_hidden_layers=12,
+    hidden_size=2048,
+    intermediate_size=5120,
+    moe_intermediate_size=512,
+    shared_expert_intermediate_size=512,
+    vocab_size=151936,
+    bos_token_id=151643,
+    eos_token_id=151645,
+)
 SHAPES = {
-    "true": dict(
-        num_hidden_layers=12,
-        hidden_size=2048,
-        intermediate_size=5120,
-        moe_intermediate_size=512,
-        shared_expert_intermediate_size=512,
-        num_experts=64,
-        vocab_size=151936,
-        bos_token_id=151643,
-        eos_token_id=151645,
-    ),
+    "true": dict(PUBLISHED, num_experts=64),
+    "large": dict(PUBLISHED, num_experts=200),
     "narrow": dict(
         num_hidden_layers=48,
         hidden_size=128,

@@ -42,6 +42,19 @@ def qnext(*arguments, dry=True):
     return run([java, *options, "-cp", CLASSPATH, "dev.qnext.mlx.MlxStep", *arguments], dry)
 
 
+def load():
+    """Twice: what the first time read stays in the system's cache."""
+    folder = CHECKPOINTS / "large"
+    size = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    print(f"# Seconds to load {size / 1e9:.2f} GB on MLX's CPU device, where scales and plain numbers become f32")
+    for file in folder.glob("*.safetensors"):
+        with open(file, "rb") as opened:
+            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    for when in ("from the disk", "from the system's cache"):
+        seconds, megabytes = qnext("load", folder, dry=False).split()
+        print(f"{float(seconds):6.2f}  {when}; {int(megabytes):,} MB in use then")
+
+
 def logits():
     print("# Logits in f32 on the CPU: the largest difference, beside the largest logit")
     random = np.random.default_rng(1)
@@ -91,7 +104,7 @@ def launches():
         print(f"{f'behind {context} tokens':34}{theirs:7}{ours:7}  {description}")
 
 
-PARTS = {part.__name__: part for part in (logits, build, launches)}
+PARTS = {part.__name__: part for part in (logits, build, launches, load)}
 for part in sys.argv[5:] or PARTS:
     if part not in PARTS:
         sys.exit(f"bench-host: {part} is none of {', '.join(PARTS)}")

@@ -10,6 +10,7 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxDevice;
 import dev.qnext.mlx.face.MlxLibrary;
+import dev.qnext.mlx.face.MlxMemory;
 import dev.qnext.model.LanguageModel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -28,10 +29,11 @@ import java.util.Map;
  * launches MODEL [CONTEXT [TOKENS]]  kernels of one decode step, or of a verify pass of so many tokens
  * prefill MODEL [CONTEXT [TOKENS]]   kernels of one prefill pass
  * build MODEL [STEPS]                milliseconds to build one decode step, medians: wall, processor
+ * load MODEL                         seconds to open and bind a model on MLX's CPU device, megabytes in use then
  * logits MODEL OUT IDS...            logits of every position in f32 on MLX's CPU device, as raw f32
  * </pre>
  *
- * All but the last need the dry GPU.
+ * All but the last two need the dry GPU.
  */
 final class MlxStep implements AutoCloseable {
   private final MlxBackend backend;
@@ -60,6 +62,7 @@ final class MlxStep implements AutoCloseable {
       case "launches" -> launches(folder, number(arguments, 2, 16), number(arguments, 3, 1));
       case "prefill" -> prefill(folder, number(arguments, 2, 0), number(arguments, 3, 512));
       case "build" -> build(folder, number(arguments, 2, 2000));
+      case "load" -> load(folder);
       case "logits" ->
           logits(
               folder,
@@ -111,6 +114,14 @@ final class MlxStep implements AutoCloseable {
         step.start();
       }
       System.out.printf("%.3f %.3f%n", median(wall) / 1e6, median(processor) / 1e6);
+    }
+  }
+
+  private static void load(Path folder) {
+    long start = System.nanoTime();
+    try (MlxStep step = new MlxStep(folder, MlxDevice.CPU, 0)) {
+      System.out.printf(
+          "%.2f %d%n", (System.nanoTime() - start) / 1e9, MlxMemory.active() / 1_000_000);
     }
   }
 

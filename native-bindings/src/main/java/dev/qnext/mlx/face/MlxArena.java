@@ -8,10 +8,10 @@ import java.util.List;
  * frees them.
  */
 public final class MlxArena implements AutoCloseable {
-  private final Mlx mlx;
+  private final MlxContext mlx;
   private final List<MlxArray> arrays = new ArrayList<>();
 
-  MlxArena(Mlx mlx) {
+  MlxArena(MlxContext mlx) {
     this.mlx = mlx;
   }
 

@@ -9,11 +9,11 @@ import org.jspecify.annotations.Nullable;
  * handle stays right, for the graph holds its inputs by itself.
  */
 public final class MlxArray implements AutoCloseable {
-  private final Mlx mlx;
+  private final MlxContext mlx;
   @Nullable MemorySegment slot;
   @Nullable MlxArena owner;
 
-  MlxArray(Mlx mlx, MemorySegment slot, @Nullable MlxArena owner) {
+  MlxArray(MlxContext mlx, MemorySegment slot, @Nullable MlxArena owner) {
     this.mlx = mlx;
     this.slot = slot;
     this.owner = owner;

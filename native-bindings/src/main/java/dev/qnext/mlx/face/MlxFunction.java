@@ -16,12 +16,12 @@ public final class MlxFunction implements AutoCloseable {
     MlxArray[] build(MlxArray... inputs);
   }
 
-  private final Mlx mlx;
+  private final MlxContext mlx;
   private final long id;
   private final MemorySegment closure;
   private boolean closed;
 
-  MlxFunction(Mlx mlx, long id, MemorySegment closure) {
+  MlxFunction(MlxContext mlx, long id, MemorySegment closure) {
     this.mlx = mlx;
     this.id = id;
     this.closure = closure;
