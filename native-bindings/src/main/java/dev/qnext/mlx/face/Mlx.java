@@ -163,12 +163,6 @@ public final class Mlx extends MlxContext {
     return done(mlx_c.mlx_astype(out.handle(), a.handle(), type.code(), stream), out);
   }
 
-  /** The same bytes under another type. */
-  public MlxArray view(MlxArray a, MlxType type) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_view(out.handle(), a.handle(), type.code(), stream), out);
-  }
-
   public MlxArray zeros(MlxType type, int... shape) {
     MlxArray out = result();
     return done(mlx_c.mlx_zeros(out.handle(), ints(shape), shape.length, type.code(), stream), out);
