@@ -1,6 +1,7 @@
 package dev.qnext.mlx;
 
 import dev.qnext.backend.AttentionArgs;
+import dev.qnext.backend.State;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.Mlx.Mask;
 import dev.qnext.mlx.face.MlxArray;
@@ -85,7 +86,8 @@ final class MlxAttention {
   private MlxArray attend(MlxArray q, MlxArray keys, MlxArray values, int tokens, int length) {
     float scale = (float) (1 / Math.sqrt(args.headDim()));
     Mask mask = tokens == 1 ? Mask.ALL : Mask.CAUSAL;
-    if (fused && length > FUSED_FROM) {
+    // The scores of a few tokens are small, and for some counts that kernel does not exist.
+    if (fused && tokens > State.MAX_VERIFY && length > FUSED_FROM) {
       try {
         return mlx.attention(q, keys, values, scale, mask, true);
       } catch (MlxException e) {

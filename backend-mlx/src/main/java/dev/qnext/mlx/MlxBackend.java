@@ -48,16 +48,25 @@ public final class MlxBackend implements Backend {
   private final MlxSampler sampler;
   private final MlxLimits limits;
 
-  /** Of the activations; a GPU computes in the half that the first checkpoint holds. */
+  /** Of the activations; a GPU computes in the half that the first of the bound weights has. */
   private MlxType type;
+
+  private @Nullable MlxWeights first;
 
   MlxBackend(Mlx mlx) {
     this(mlx, new MlxLimits(mlx.device()));
   }
 
   MlxBackend(Mlx mlx, MlxLimits limits) {
+    this(mlx, limits, mlx.device() == MlxDevice.CPU ? MlxType.FLOAT32 : MlxType.BFLOAT16);
+  }
+
+  /**
+   * @param type of the activations; a GPU's may follow its weights
+   */
+  MlxBackend(Mlx mlx, MlxLimits limits, MlxType type) {
     this.mlx = mlx;
-    this.type = mlx.device() == MlxDevice.CPU ? MlxType.FLOAT32 : MlxType.BFLOAT16;
+    this.type = type;
     this.sampler = new MlxSampler(mlx);
     this.limits = limits;
     MlxMemory.cacheLimit(CACHE_LIMIT);
@@ -132,12 +141,18 @@ public final class MlxBackend implements Backend {
 
   @Override
   public Weights bind(Checkpoint checkpoint, Layout layout) {
-    if (mlx.device() == MlxDevice.GPU) {
+    boolean alone = first == null || first.isClosed();
+    // What is bound beside a model computes on its activations.
+    if (mlx.device() == MlxDevice.GPU && alone) {
       type = MlxWeights.half(checkpoint, layout);
     }
     limits.requireWeights(MlxWeights.bytes(type, checkpoint, layout));
     try {
-      return new MlxWeights(mlx, type, checkpoint, layout);
+      MlxWeights weights = new MlxWeights(mlx, type, checkpoint, layout);
+      if (alone) {
+        first = weights;
+      }
+      return weights;
     } catch (MlxException e) {
       throw failed(e);
     }
@@ -147,7 +162,12 @@ public final class MlxBackend implements Backend {
   public State newState(StateShape shape, long capacity) {
     try (MlxArena arena = mlx.arena()) {
       MlxState state = new MlxState(mlx, type, limits, shape, capacity);
-      guarded(state::eval);
+      try {
+        guarded(state::eval);
+      } catch (Throwable e) {
+        state.close();
+        throw e;
+      }
       limits.wire();
       return state;
     }

@@ -132,8 +132,10 @@ final class MlxKeyValues implements MlxState.Layer {
 
   @Override
   public void close() {
-    if (keys != null && values != null) {
+    if (keys != null) {
       keys.close();
+    }
+    if (values != null) {
       values.close();
     }
     keys = null;

@@ -15,6 +15,9 @@ final class MlxSampler {
   /** Numbers that MLX's GPUs sort by one kernel. */
   private static final int BLOCK = 2048;
 
+  /** Colder ones would divide to infinity in f32, or are 0 on a GPU. */
+  private static final float COLDEST = 1e-30f;
+
   private final Mlx mlx;
 
   MlxSampler(Mlx mlx) {
@@ -39,7 +42,7 @@ final class MlxSampler {
   }
 
   private MlxArray scaled(MlxArray x, Sampling sampling) {
-    return mlx.divide(x, scalar(sampling.temperature()));
+    return mlx.divide(x, scalar(Math.max(sampling.temperature(), COLDEST)));
   }
 
   /**
@@ -52,8 +55,10 @@ final class MlxSampler {
         sampling.topK() > 0 && sampling.topK() < vocabulary
             ? largest(x, sampling.topK(), rows, vocabulary)
             : descending(x, 1);
-    MlxArray sorted = scaled(mlx.takeAlong(x, ids, 1), sampling);
-    MlxArray weights = mlx.exp(mlx.subtract(sorted, mlx.slice(sorted, 1, 0, 1)));
+    MlxArray falling = mlx.takeAlong(x, ids, 1);
+    // The noise tells more of equals apart when it meets small numbers.
+    MlxArray sorted = scaled(mlx.subtract(falling, mlx.slice(falling, 1, 0, 1)), sampling);
+    MlxArray weights = mlx.exp(sorted);
     MlxArray kept = null;
     if (sampling.topP() < 1) {
       MlxArray before = mlx.cumulativeSum(weights, 1, false, false);

@@ -6,6 +6,7 @@ import dev.qnext.backend.StateShape;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArena;
 import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxException;
 import dev.qnext.mlx.face.MlxMemory;
 import dev.qnext.mlx.face.MlxType;
 import java.io.DataInputStream;
@@ -281,9 +282,15 @@ final class MlxState implements State {
         throw new IOException("the saved state is damaged");
       }
       length = saved;
-    } catch (IOException e) {
+    } catch (EOFException e) {
       clear();
-      throw e instanceof EOFException ? new IOException("the saved state is cut short", e) : e;
+      throw new IOException("the saved state is cut short", e);
+    } catch (MlxException e) {
+      clear();
+      throw MlxBackend.failed(e);
+    } catch (Throwable e) {
+      clear();
+      throw e;
     }
   }
 

@@ -12,6 +12,7 @@ import dev.qnext.checkpoint.WeightSpec;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArena;
 import dev.qnext.mlx.face.MlxArray;
+import dev.qnext.mlx.face.MlxException;
 import dev.qnext.mlx.face.MlxFunction;
 import dev.qnext.mlx.face.MlxQuantization;
 import dev.qnext.mlx.face.MlxType;
@@ -44,6 +45,8 @@ final class MlxWeights implements Weights {
 
   /** By an operation's arguments, what it has folded from its layer's weights. */
   private final Map<Object, Object> pieces = new IdentityHashMap<>();
+
+  private boolean closed;
 
   MlxWeights(Mlx mlx, MlxType type, Checkpoint checkpoint, Layout layout) {
     this.mlx = mlx;
@@ -316,8 +319,22 @@ final class MlxWeights implements Weights {
     return weight;
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** Waits for what still computes: it may read the checkpoint's map, which can go then. */
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    try {
+      mlx.synchronize();
+    } catch (MlxException e) {
+      // It was in vain anyway.
+    }
     pieces.clear();
     functions.forEach(MlxFunction::close);
     functions.clear();

@@ -33,22 +33,25 @@ public final class Mlx extends MlxContext {
     super(device);
   }
 
-  /** Copies the numbers, row by row, in the array's own type; computes them first. */
+  /**
+   * Copies the numbers, row by row, in the array's own type; computes them first. Does not wait for
+   * what was started after them if they lie in order, as the results of all but views do.
+   */
   public void read(MlxArray a, MemorySegment into) {
     try (MlxArena arena = arena()) {
-      MlxArray flat = contiguous(a);
-      eval(flat);
+      eval(a);
+      MlxArray flat = a;
+      if (!liesInOrder(a)) {
+        flat = contiguous(a);
+        eval(flat);
+      }
       MemorySegment from =
           switch (type(a)) {
             case FLOAT32 -> mlx_c.mlx_array_data_float32(flat.handle());
             case INT32 -> mlx_c.mlx_array_data_int32(flat.handle());
             case UINT32 -> mlx_c.mlx_array_data_uint32(flat.handle());
             // mlx-c has no readers for halves; the bytes are the same under any 16-bit name.
-            case FLOAT16, BFLOAT16 -> {
-              MlxArray bits = view(flat, MlxType.UINT16);
-              eval(bits);
-              yield mlx_c.mlx_array_data_uint16(bits.handle());
-            }
+            case FLOAT16, BFLOAT16 -> mlx_c.mlx_array_data_uint16(flat.handle());
             default -> throw new IllegalArgumentException("cannot read " + type(a));
           };
       if (from.address() == 0) {
@@ -158,12 +161,6 @@ public final class Mlx extends MlxContext {
   public MlxArray asType(MlxArray a, MlxType type) {
     MlxArray out = result();
     return done(mlx_c.mlx_astype(out.handle(), a.handle(), type.code(), stream), out);
-  }
-
-  /** The same bytes under another type. */
-  public MlxArray view(MlxArray a, MlxType type) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_view(out.handle(), a.handle(), type.code(), stream), out);
   }
 
   public MlxArray zeros(MlxType type, int... shape) {

@@ -36,6 +36,7 @@ abstract class MlxContext implements AutoCloseable {
   final MemorySegment steps = memory.allocate(INT, MOST_INTS);
   private final MemorySegment handles = memory.allocate(LONG, MOST_HANDLES);
   private final MemorySegment vectorIn = memory.allocate(8, 8);
+  private final MemorySegment flag = memory.allocate(ValueLayout.JAVA_BOOLEAN);
   private final SegmentAllocator intoVectorIn = (size, alignment) -> vectorIn;
   private final ArrayDeque<MemorySegment> freeSlots = new ArrayDeque<>();
   private final List<MlxArena> arenas = new ArrayList<>();
@@ -247,6 +248,18 @@ abstract class MlxContext implements AutoCloseable {
     int status = mlx_c.mlx_async_eval(vector);
     mlx_c.mlx_vector_array_free(vector);
     MlxErrors.check(status);
+  }
+
+  /** A computed array's numbers are row by row in memory. */
+  final boolean liesInOrder(MlxArray a) {
+    MlxErrors.check(mlx_c._mlx_array_is_row_contiguous(flag, a.handle()));
+    return flag.get(ValueLayout.JAVA_BOOLEAN, 0);
+  }
+
+  /** An array was computed; does not wait. */
+  public boolean isComputed(MlxArray a) {
+    MlxErrors.check(mlx_c._mlx_array_is_available(flag, a.handle()));
+    return flag.get(ValueLayout.JAVA_BOOLEAN, 0);
   }
 
   /** Waits for all that was started on the stream. */

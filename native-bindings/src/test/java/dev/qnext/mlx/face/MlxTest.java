@@ -52,6 +52,23 @@ class MlxTest {
     assertThat(mlx.dimension(product, 1)).isEqualTo(2);
   }
 
+  /** Else a program that reads one result while the next is computed gains nothing by it. */
+  @Test
+  void readingDoesNotWaitForWhatWasStartedLater() {
+    MlxArray first = mlx.add(mlx.array(new float[] {1, 2}, 2), mlx.zeros(MlxType.FLOAT32, 2));
+    mlx.start(first);
+    MlxArray later = mlx.zeros(MlxType.FLOAT32, 1024, 1024);
+    for (int i = 0; i < 15; i++) {
+      later = mlx.matmul(later, later);
+    }
+    mlx.start(later);
+    assertThat(floats(first)).containsExactly(1, 2);
+    assertThat(mlx.isComputed(first)).isTrue();
+    assertThat(mlx.isComputed(later)).isFalse();
+    mlx.synchronize();
+    assertThat(mlx.isComputed(later)).isTrue();
+  }
+
   @Test
   void tellsWhatMlxSays() {
     MlxArray a = mlx.zeros(MlxType.FLOAT32, 2, 3);
