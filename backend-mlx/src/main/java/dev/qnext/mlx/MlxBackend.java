@@ -30,6 +30,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -268,7 +269,7 @@ public final class MlxBackend implements Backend {
             MlxTensor.array(qkvz, shape.channels() + width),
             MlxTensor.array(ba, 2 * shape.valueHeads()),
             tokens,
-            s.pass(),
+            Objects.requireNonNull(s.pass()),
             s.recurrence(layer).by(net));
     return new MlxTensor(out, tokens, width);
   }

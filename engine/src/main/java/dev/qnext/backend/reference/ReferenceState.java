@@ -1,22 +1,16 @@
 package dev.qnext.backend.reference;
 
 import dev.qnext.backend.Pass;
+import dev.qnext.backend.PassState;
 import dev.qnext.backend.State;
 import dev.qnext.backend.StateShape;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.zip.CRC32C;
-import java.util.zip.CheckedInputStream;
-import java.util.zip.CheckedOutputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,19 +21,15 @@ import org.jspecify.annotations.Nullable;
  * each token added; keeping all tokens swaps the two, keeping fewer replays the records on the
  * base: the same multiplications and additions in the same order, so bit for bit the same.
  */
-final class ReferenceState implements State {
+final class ReferenceState extends PassState {
   private static final int MAGIC = 0x714E5831; // "qNX1"
   private static final int FIRST_TOKENS = 256;
 
   private final StateShape shape;
-  private final long capacity;
   private final List<Layer> layers;
-  private int length;
-  private @Nullable Pass pass;
-  private int passTokens;
 
   ReferenceState(StateShape shape, long capacity) {
-    this(shape, Math.min(capacity, Integer.MAX_VALUE), new ArrayList<>(), 0);
+    this(shape, capacity, new ArrayList<>());
     for (StateShape.Layer layer : shape.layers()) {
       layers.add(
           switch (layer) {
@@ -49,11 +39,10 @@ final class ReferenceState implements State {
     }
   }
 
-  private ReferenceState(StateShape shape, long capacity, List<Layer> layers, int length) {
+  private ReferenceState(StateShape shape, long capacity, List<Layer> layers) {
+    super(MAGIC, shape.toString(), capacity);
     this.shape = shape;
-    this.capacity = capacity;
     this.layers = layers;
-    this.length = length;
   }
 
   private sealed interface Layer {
@@ -287,139 +276,52 @@ final class ReferenceState implements State {
 
   Recurrence recurrence(int layer) {
     Recurrence recurrence = (Recurrence) layers.get(layer);
-    recurrence.verifying = pass == Pass.VERIFY;
+    recurrence.verifying = pass() == Pass.VERIFY;
     return recurrence;
   }
 
-  /** The position of the open pass's first token, which has so many tokens. */
-  int first(int tokens) {
-    if (pass == null || tokens != passTokens) {
-      throw new IllegalStateException(
-          "%d tokens in a pass of %d".formatted(tokens, pass == null ? 0 : passTokens));
-    }
-    return length;
-  }
-
   @Override
-  public long length() {
-    return length;
-  }
-
-  @Override
-  public long capacity() {
-    return capacity;
-  }
-
-  @Override
-  public void begin(Pass newPass, int tokens) {
-    if (pass != null) {
-      throw new IllegalStateException("a pass is open");
-    }
-    if (tokens < 1 || newPass == Pass.VERIFY && tokens > MAX_VERIFY) {
-      throw new IllegalArgumentException("a %s pass of %d tokens".formatted(newPass, tokens));
-    }
-    if (length + (long) tokens > capacity) {
-      throw new IllegalArgumentException(
-          "%d tokens do not fit behind %d of %d".formatted(tokens, length, capacity));
-    }
-    pass = newPass;
-    passTokens = tokens;
-  }
-
-  @Override
-  public void accept(int n) {
-    if (pass == null) {
-      throw new IllegalStateException("no pass is open");
-    }
-    if (n < 0 || n > passTokens || pass == Pass.PREFILL && n != passTokens) {
-      throw new IllegalArgumentException("accept %d of %d tokens".formatted(n, passTokens));
-    }
+  protected void keep(Pass closing, int n, int tokens) {
     for (Layer layer : layers) {
-      layer.accept(pass == Pass.VERIFY, n, passTokens);
+      layer.accept(closing == Pass.VERIFY, n, tokens);
     }
-    length += n;
-    pass = null;
   }
 
   @Override
-  public void rewind(long newLength) {
-    requireClosed();
-    if (newLength < 0 || newLength > length) {
-      throw new IllegalArgumentException("rewind from %d to %d".formatted(length, newLength));
-    }
-    if (newLength == 0) {
-      layers.forEach(Layer::clear);
-    } else if (newLength != length && layers.stream().anyMatch(l -> l instanceof Recurrence)) {
-      throw new UnsupportedOperationException("recurrent state cannot be cut");
-    }
-    length = (int) newLength;
+  protected void forget() {
+    layers.forEach(Layer::clear);
   }
 
-  private void requireClosed() {
-    if (pass != null) {
-      throw new IllegalStateException("a pass is open");
-    }
+  @Override
+  protected boolean isRecurrent() {
+    return layers.stream().anyMatch(l -> l instanceof Recurrence);
   }
 
   @Override
   public State fork() {
     requireClosed();
+    int length = (int) length();
     List<Layer> copies = new ArrayList<>();
     for (Layer layer : layers) {
       copies.add(layer.copy(length));
     }
-    return new ReferenceState(shape, capacity, copies, length);
+    ReferenceState fork = new ReferenceState(shape, capacity(), copies);
+    fork.holds(length);
+    return fork;
   }
 
   @Override
-  public void save(OutputStream stream) throws IOException {
-    requireClosed();
-    CRC32C sum = new CRC32C();
-    DataOutputStream out = new DataOutputStream(new CheckedOutputStream(stream, sum));
-    out.writeInt(MAGIC);
-    byte[] text = shape.toString().getBytes(StandardCharsets.UTF_8);
-    out.writeInt(text.length);
-    out.write(text);
-    out.writeInt(length);
+  protected void write(DataOutputStream out, int tokens) throws IOException {
     for (Layer layer : layers) {
-      layer.write(out, length);
+      layer.write(out, tokens);
     }
-    out.writeInt((int) sum.getValue());
-    out.flush();
   }
 
   @Override
-  public void restore(InputStream stream) throws IOException {
-    requireClosed();
-    layers.forEach(Layer::clear);
-    length = 0;
-    CRC32C sum = new CRC32C();
-    DataInputStream in = new DataInputStream(new CheckedInputStream(stream, sum));
-    int saved;
-    try {
-      byte[] text = shape.toString().getBytes(StandardCharsets.UTF_8);
-      if (in.readInt() != MAGIC
-          || in.readInt() != text.length
-          || !Arrays.equals(in.readNBytes(text.length), text)) {
-        throw new IOException("not a saved state of this model");
-      }
-      saved = in.readInt();
-      if (saved < 0 || saved > capacity) {
-        throw new IOException(
-            "the saved state has %d tokens, and there is room for %d".formatted(saved, capacity));
-      }
-      for (Layer layer : layers) {
-        layer.read(in, saved);
-      }
-      int expected = (int) sum.getValue();
-      if (in.readInt() != expected) {
-        throw new IOException("the saved state is damaged");
-      }
-    } catch (IOException e) {
-      layers.forEach(Layer::clear);
-      throw e instanceof EOFException ? new IOException("the saved state is cut short", e) : e;
+  protected void read(DataInputStream in, int tokens) throws IOException {
+    for (Layer layer : layers) {
+      layer.read(in, tokens);
     }
-    length = saved;
   }
 
   private static void writeFloats(DataOutputStream out, float[] values, int from, int to)
