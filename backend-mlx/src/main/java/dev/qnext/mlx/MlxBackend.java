@@ -17,6 +17,7 @@ import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
+import dev.qnext.checkpoint.StoredWeight;
 import dev.qnext.mlx.face.Mlx;
 import dev.qnext.mlx.face.MlxArena;
 import dev.qnext.mlx.face.MlxArray;
@@ -30,6 +31,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -142,14 +144,15 @@ public final class MlxBackend implements Backend {
 
   @Override
   public Weights bind(Checkpoint checkpoint, Layout layout) {
+    List<StoredWeight> all = layout.weights().stream().map(checkpoint::find).toList();
     boolean alone = first == null || first.isClosed();
     // What is bound beside a model computes on its activations.
     if (mlx.device() == MlxDevice.GPU && alone) {
-      type = MlxWeights.half(checkpoint, layout);
+      type = MlxWeights.half(all);
     }
-    limits.requireWeights(MlxWeights.bytes(type, checkpoint, layout));
+    limits.requireWeights(MlxWeights.bytes(type, all));
     try {
-      MlxWeights weights = new MlxWeights(mlx, type, checkpoint, layout);
+      MlxWeights weights = new MlxWeights(mlx, type, all);
       if (alone) {
         first = weights;
       }

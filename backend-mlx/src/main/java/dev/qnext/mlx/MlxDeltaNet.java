@@ -44,10 +44,7 @@ final class MlxDeltaNet {
   private final MlxArray bias;
   private final MlxArray zero;
   private final MlxArray norm;
-  private final MlxArray causal;
-  private final MlxArray strictlyLower;
-  private final List<MlxArray> merges = new ArrayList<>();
-  private final MlxArray identity;
+  private final MlxTriangles triangles;
   private final MlxFunction convolve;
   private final MlxFunction gates;
   private final MlxFunction gated;
@@ -77,9 +74,9 @@ final class MlxDeltaNet {
       taps.add(home.constant(tap, 1, tap.length));
     }
 
-    // L2 norm is RMS norm over sqrt(keyDim), its epsilon in the mean. The query's further 1 /
-    // sqrt(keyDim) goes through S
-    // to the output, where the norm takes it out but for its epsilon.
+    // L2 norm is RMS norm over sqrt(keyDim), its epsilon in the mean. The query's further
+    // 1 / sqrt(keyDim) goes through S to the output, where the norm takes it out but for its
+    // epsilon.
     this.l2Eps = 1e-6f / keyDim;
     float[] scale = new float[keyDim];
     Arrays.fill(scale, (float) (1 / Math.sqrt(keyDim)));
@@ -104,22 +101,7 @@ final class MlxDeltaNet {
         home.constant(mlx.asType(mlx.array(beta, MlxType.INT32, 1, 2 * heads), MlxType.BOOL));
     this.zero = home.constant(new float[1], 1);
 
-    float[] mask = new float[CHUNK * CHUNK];
-    float[] strict = new float[CHUNK * CHUNK];
-    float[] eye = new float[CHUNK * CHUNK];
-    for (int i = 0; i < CHUNK; i++) {
-      for (int j = 0; j < CHUNK; j++) {
-        mask[i * CHUNK + j] = j <= i ? 0 : Float.NEGATIVE_INFINITY;
-        strict[i * CHUNK + j] = j < i ? 1 : 0;
-        eye[i * CHUNK + j] = j == i ? 1 : 0;
-      }
-    }
-    this.causal = home.constant(mask, CHUNK, CHUNK);
-    this.strictlyLower = home.constant(strict, CHUNK, CHUNK);
-    this.identity = home.constant(eye, CHUNK, CHUNK);
-    for (int size = 1; size < CHUNK; size *= 2) {
-      merges.add(home.constant(merge(size), CHUNK, CHUNK));
-    }
+    this.triangles = MlxTriangles.of(mlx, home, CHUNK);
     this.convolve =
         home.elementWise(in -> {
           MlxArray sum = mlx.multiply(mlx.asType(in[0], MlxType.FLOAT32), taps.getFirst());
@@ -139,21 +121,6 @@ final class MlxDeltaNet {
         home.elementWise(in -> new MlxArray[] {write(in[0], in[1], in[2], in[3], in[4], in[5])});
     this.recurrent =
         home.function(in -> recurrent(in[0], in[1], in[2], List.of(in).subList(3, in.length)));
-  }
-
-  /**
-   * Ones where, in a block of twice the size, the lower half of the rows meets the upper half of
-   * the columns.
-   */
-  private static float[] merge(int size) {
-    float[] mask = new float[CHUNK * CHUNK];
-    for (int i = 0; i < CHUNK; i++) {
-      for (int j = 0; j < CHUNK; j++) {
-        boolean sameBlock = i / (2 * size) == j / (2 * size);
-        mask[i * CHUNK + j] = sameBlock && i / size % 2 == 1 && j / size % 2 == 0 ? 1 : 0;
-      }
-    }
-    return mask;
   }
 
   static MlxDeltaNet of(Mlx mlx, DeltaArgs args, MlxType type) {
@@ -377,11 +344,13 @@ final class MlxDeltaNet {
         mlx.cumulativeSum(grouped(gates[1], tokens, chunks, perGroup, 1), 3, false, true);
 
     MlxArray decay =
-        mlx.exp(mlx.add(mlx.subtract(gamma, mlx.transpose(gamma, 0, 1, 2, 4, 3)), causal));
+        mlx.exp(
+            mlx.add(mlx.subtract(gamma, mlx.transpose(gamma, 0, 1, 2, 4, 3)), triangles.causal()));
     MlxArray kT = mlx.transpose(k, 0, 1, 2, 4, 3);
     MlxArray a =
-        mlx.multiply(mlx.multiply(mlx.matmul(k, kT), mlx.multiply(decay, beta)), strictlyLower);
-    MlxArray inverse = inverse(a);
+        mlx.multiply(
+            mlx.multiply(mlx.matmul(k, kT), mlx.multiply(decay, beta)), triangles.strictlyLower());
+    MlxArray inverse = triangles.inverse(a);
     MlxArray fromStart = mlx.exp(gamma);
     MlxArray written = mlx.matmul(inverse, mlx.multiply(v, beta));
     MlxArray reads = mlx.matmul(inverse, mlx.multiply(k, mlx.multiply(beta, fromStart)));
@@ -423,18 +392,5 @@ final class MlxDeltaNet {
     int heads = mlx.dimension(a, 1);
     return mlx.reshape(
         mlx.slice(a, 2, c, c + 1), groups, heads, mlx.dimension(a, 3), mlx.dimension(a, 4));
-  }
-
-  /**
-   * (I + A)^-1 for strictly lower triangular A, by blocks of twice the size: the inverse of a block
-   * from those of its quarters. Stable where a series of powers of A is not (equal keys make its
-   * entries grow like binomials).
-   */
-  private MlxArray inverse(MlxArray a) {
-    MlxArray x = mlx.subtract(identity, mlx.multiply(a, merges.getFirst()));
-    for (MlxArray merge : merges.subList(1, merges.size())) {
-      x = mlx.subtract(x, mlx.matmul(x, mlx.matmul(mlx.multiply(a, merge), x)));
-    }
-    return x;
   }
 }

@@ -16,7 +16,6 @@ import dev.qnext.mlx.face.MlxLibrary;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 
 /** Offers MLX where its library is installed. */
 public final class MlxProvider implements BackendProvider {
@@ -32,7 +31,7 @@ public final class MlxProvider implements BackendProvider {
    */
   @Override
   public int rank() {
-    if (isMac()) {
+    if (MlxLibrary.isMac()) {
       return "aarch64".equals(System.getProperty("os.arch")) ? 100 : -1;
     }
     return hasNvidia() && seesCuda() ? 100 : -1;
@@ -54,11 +53,7 @@ public final class MlxProvider implements BackendProvider {
 
   @Override
   public List<Check> checks() {
-    return new MlxChecks(Command::onThisMachine, isMac(), hasNvidia()).all();
-  }
-
-  private static boolean isMac() {
-    return System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("mac");
+    return new MlxChecks(Command::onThisMachine, MlxLibrary.isMac(), hasNvidia()).all();
   }
 
   @Override

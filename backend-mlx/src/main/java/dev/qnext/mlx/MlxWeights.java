@@ -2,10 +2,8 @@ package dev.qnext.mlx;
 
 import dev.qnext.backend.Weight;
 import dev.qnext.backend.Weights;
-import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Format;
-import dev.qnext.checkpoint.Layout;
 import dev.qnext.checkpoint.RowOrder;
 import dev.qnext.checkpoint.StoredWeight;
 import dev.qnext.checkpoint.WeightSpec;
@@ -48,13 +46,13 @@ final class MlxWeights implements Weights {
 
   private boolean closed;
 
-  MlxWeights(Mlx mlx, MlxType type, Checkpoint checkpoint, Layout layout) {
+  MlxWeights(Mlx mlx, MlxType type, List<StoredWeight> all) {
     this.mlx = mlx;
     this.type = type;
     try {
-      for (WeightSpec spec : layout.weights()) {
+      for (StoredWeight stored : all) {
         try (MlxArena arena = mlx.arena()) {
-          weights.put(spec.path(), place(checkpoint.find(spec)));
+          weights.put(stored.spec().path(), place(stored));
         }
       }
     } catch (Throwable e) {
@@ -64,22 +62,20 @@ final class MlxWeights implements Weights {
   }
 
   /** The half type that a checkpoint's numbers have: f16 if its first matrix says so, else bf16. */
-  static MlxType half(Checkpoint checkpoint, Layout layout) {
-    for (WeightSpec spec : layout.weights()) {
-      if (spec.kind() == WeightSpec.Kind.MATRIX) {
-        return checkpoint.find(spec).format().scaleType() == DType.F16
-            ? MlxType.FLOAT16
-            : MlxType.BFLOAT16;
+  static MlxType half(List<StoredWeight> all) {
+    for (StoredWeight stored : all) {
+      if (stored.spec().kind() == WeightSpec.Kind.MATRIX) {
+        return stored.format().scaleType() == DType.F16 ? MlxType.FLOAT16 : MlxType.BFLOAT16;
       }
     }
     return MlxType.BFLOAT16;
   }
 
-  /** Bytes that a layout's weights will take on the device. */
-  static long bytes(MlxType type, Checkpoint checkpoint, Layout layout) {
+  /** Bytes that weights will take on the device. */
+  static long bytes(MlxType type, List<StoredWeight> all) {
     long bytes = 0;
-    for (WeightSpec spec : layout.weights()) {
-      StoredWeight stored = checkpoint.find(spec);
+    for (StoredWeight stored : all) {
+      WeightSpec spec = stored.spec();
       Format format = stored.format();
       long rows = (long) spec.experts() * spec.rows();
       bytes +=

@@ -82,11 +82,6 @@ public final class Mlx extends MlxContext {
     return done(mlx_c.mlx_divide(out.handle(), a.handle(), b.handle(), stream), out);
   }
 
-  public MlxArray maximum(MlxArray a, MlxArray b) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_maximum(out.handle(), a.handle(), b.handle(), stream), out);
-  }
-
   public MlxArray minimum(MlxArray a, MlxArray b) {
     MlxArray out = result();
     return done(mlx_c.mlx_minimum(out.handle(), a.handle(), b.handle(), stream), out);
@@ -120,11 +115,6 @@ public final class Mlx extends MlxContext {
   public MlxArray sigmoid(MlxArray a) {
     MlxArray out = result();
     return done(mlx_c.mlx_sigmoid(out.handle(), a.handle(), stream), out);
-  }
-
-  public MlxArray equal(MlxArray a, MlxArray b) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_equal(out.handle(), a.handle(), b.handle(), stream), out);
   }
 
   public MlxArray less(MlxArray a, MlxArray b) {
@@ -188,17 +178,6 @@ public final class Mlx extends MlxContext {
     MlxArray out = result();
     return done(
         mlx_c.mlx_transpose_axes(out.handle(), a.handle(), ints(axes), axes.length, stream), out);
-  }
-
-  public MlxArray expandDims(MlxArray a, int axis) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_expand_dims(out.handle(), a.handle(), axis, stream), out);
-  }
-
-  public MlxArray broadcastTo(MlxArray a, int... shape) {
-    MlxArray out = result();
-    return done(
-        mlx_c.mlx_broadcast_to(out.handle(), a.handle(), ints(shape), shape.length, stream), out);
   }
 
   /**
@@ -316,11 +295,6 @@ public final class Mlx extends MlxContext {
   public MlxArray softmax(MlxArray a, int axis) {
     MlxArray out = result();
     return done(mlx_c.mlx_softmax_axis(out.handle(), a.handle(), axis, true, stream), out);
-  }
-
-  public MlxArray lowerTriangle(MlxArray a, int diagonal) {
-    MlxArray out = result();
-    return done(mlx_c.mlx_tril(out.handle(), a.handle(), diagonal, stream), out);
   }
 
   public MlxArray matmul(MlxArray a, MlxArray b) {

@@ -19,13 +19,6 @@ public final class MlxArena implements AutoCloseable {
     arrays.add(array);
   }
 
-  /** Takes an array out: from now on its own {@link MlxArray#close} frees it, and nothing else. */
-  public MlxArray keep(MlxArray array) {
-    array.handle();
-    array.owner = null;
-    return array;
-  }
-
   @Override
   public void close() {
     for (MlxArray array : arrays) {

@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A handle of an array, computed or not. Freed by its owner: the arena in which it was made or,
- * once taken out of that ({@link MlxArena#keep}), whoever closes it. What is computed from a freed
+ * once taken out of that ({@link Mlx#keep}), whoever closes it. What is computed from a freed
  * handle stays right, for the graph holds its inputs by itself.
  */
 public final class MlxArray implements AutoCloseable {

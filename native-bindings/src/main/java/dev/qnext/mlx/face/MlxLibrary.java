@@ -90,7 +90,8 @@ public final class MlxLibrary {
     return folders;
   }
 
-  static boolean isMac() {
+  /** True on macOS. */
+  public static boolean isMac() {
     return System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("mac");
   }
 

@@ -32,11 +32,6 @@ public final class MlxMemory {
     return size(mlx_c::mlx_get_peak_memory);
   }
 
-  /** Freed buffers that are kept for reuse. */
-  public static long cached() {
-    return size(mlx_c::mlx_get_cache_memory);
-  }
-
   /** Gives the kept buffers back to the system. */
   public static void clearCache() {
     MlxErrors.check(mlx_c.mlx_clear_cache());
@@ -45,14 +40,6 @@ public final class MlxMemory {
   /** Sets how much may be kept for reuse; returns the limit before. */
   public static long cacheLimit(long limit) {
     return size(result -> mlx_c.mlx_set_cache_limit(result, limit));
-  }
-
-  /**
-   * Sets from where on an evaluation waits for running work before it allocates; returns the limit
-   * before.
-   */
-  public static long memoryLimit(long limit) {
-    return size(result -> mlx_c.mlx_set_memory_limit(result, limit));
   }
 
   /**

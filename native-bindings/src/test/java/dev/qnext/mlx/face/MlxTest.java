@@ -87,7 +87,7 @@ class MlxTest {
     MlxArray lost;
     try (MlxArena arena = mlx.arena()) {
       lost = mlx.zeros(MlxType.FLOAT32, 4);
-      kept = arena.keep(mlx.add(lost, lost));
+      kept = mlx.keep(mlx.add(lost, lost));
     }
     assertThat(Mlx.liveArrays()).isEqualTo(before + 1);
     assertThat(floats(kept)).containsExactly(0, 0, 0, 0);
