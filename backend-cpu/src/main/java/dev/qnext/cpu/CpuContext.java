@@ -40,9 +40,7 @@ final class CpuContext implements AutoCloseable {
 
   /** The instruction set. */
   String kernels() {
-    return MemorySegment.ofAddress(CpuNative.contextKernels(address))
-        .reinterpret(64)
-        .getString(0);
+    return MemorySegment.ofAddress(CpuNative.contextKernels(address)).reinterpret(64).getString(0);
   }
 
   @Override

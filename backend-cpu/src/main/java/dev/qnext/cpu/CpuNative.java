@@ -15,41 +15,108 @@ import java.lang.invoke.MethodHandle;
  * lives. To be touched only after {@link CpuLibrary#symbols} has returned.
  */
 final class CpuNative {
-  private static final MethodHandle CONTEXT_NEW = handle("qn_context_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle CONTEXT_KERNELS = handle("qn_context_kernels", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle CONTEXT_FREE = handle("qn_context_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-  private static final MethodHandle MEASURE_PEAKS = handle("qn_context_peaks", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_DOUBLE, JAVA_LONG));
-  private static final MethodHandle LINEAR = handle("qn_linear", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle EXPERTS = handle("qn_experts", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle ADD_NORM = handle("qn_add_norm", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_FLOAT, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle SWIGLU = handle("qn_swiglu", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle CONCAT = handle("qn_concat", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle TOP = handle("qn_top", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle ROPE_NEW = handle("qn_rope_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_FLOAT));
-  private static final MethodHandle ROPE_FREE = handle("qn_rope_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-  private static final MethodHandle KV_NEW = handle("qn_kv_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_INT));
-  private static final MethodHandle KV_FREE = handle("qn_kv_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-  private static final MethodHandle KV_FORK = handle("qn_kv_fork", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT));
-  private static final MethodHandle KV_TRUNCATE = handle("qn_kv_truncate", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT));
-  private static final MethodHandle KV_BYTES = handle("qn_kv_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle KV_EXPORT = handle("qn_kv_export", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle KV_IMPORT = handle("qn_kv_import", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle ATTEND = handle("qn_attend", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle DELTA_NEW = handle("qn_delta_new", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle DELTA_FREE = handle("qn_delta_free", FunctionDescriptor.ofVoid(JAVA_LONG));
-  private static final MethodHandle DELTA_FORK = handle("qn_delta_fork", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle DELTA_ACCEPT = handle("qn_delta_accept", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT));
-  private static final MethodHandle DELTA_CLEAR = handle("qn_delta_clear", FunctionDescriptor.ofVoid(JAVA_LONG));
-  private static final MethodHandle DELTA_BYTES = handle("qn_delta_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
-  private static final MethodHandle DELTA_EXPORT = handle("qn_delta_export", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle DELTA_IMPORT = handle("qn_delta_import", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG));
-  private static final MethodHandle DELTA_MIX = handle("qn_delta_mix", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle CONTEXT_NEW =
+      handle("qn_context_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle CONTEXT_KERNELS =
+      handle("qn_context_kernels", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle CONTEXT_FREE =
+      handle("qn_context_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+  private static final MethodHandle MEASURE_PEAKS =
+      handle(
+          "qn_context_peaks", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_DOUBLE, JAVA_LONG));
+  private static final MethodHandle LINEAR =
+      handle(
+          "qn_linear",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle EXPERTS =
+      handle(
+          "qn_experts",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle ADD_NORM =
+      handle(
+          "qn_add_norm",
+          FunctionDescriptor.of(
+              JAVA_INT,
+              JAVA_LONG,
+              JAVA_INT,
+              JAVA_INT,
+              JAVA_LONG,
+              JAVA_LONG,
+              JAVA_LONG,
+              JAVA_FLOAT,
+              JAVA_LONG,
+              JAVA_LONG));
+  private static final MethodHandle SWIGLU =
+      handle(
+          "qn_swiglu",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle CONCAT =
+      handle(
+          "qn_concat",
+          FunctionDescriptor.of(
+              JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle TOP =
+      handle(
+          "qn_top",
+          FunctionDescriptor.of(
+              JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle ROPE_NEW =
+      handle("qn_rope_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_FLOAT));
+  private static final MethodHandle ROPE_FREE =
+      handle("qn_rope_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+  private static final MethodHandle KV_NEW =
+      handle("qn_kv_new", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_INT));
+  private static final MethodHandle KV_FREE =
+      handle("qn_kv_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+  private static final MethodHandle KV_FORK =
+      handle("qn_kv_fork", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT));
+  private static final MethodHandle KV_TRUNCATE =
+      handle("qn_kv_truncate", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT));
+  private static final MethodHandle KV_BYTES =
+      handle("qn_kv_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle KV_EXPORT =
+      handle(
+          "qn_kv_export",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle KV_IMPORT =
+      handle(
+          "qn_kv_import",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle ATTEND =
+      handle(
+          "qn_attend",
+          FunctionDescriptor.of(
+              JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG,
+              JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle DELTA_NEW =
+      handle("qn_delta_new", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle DELTA_FREE =
+      handle("qn_delta_free", FunctionDescriptor.ofVoid(JAVA_LONG));
+  private static final MethodHandle DELTA_FORK =
+      handle("qn_delta_fork", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle DELTA_ACCEPT =
+      handle("qn_delta_accept", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_INT));
+  private static final MethodHandle DELTA_CLEAR =
+      handle("qn_delta_clear", FunctionDescriptor.ofVoid(JAVA_LONG));
+  private static final MethodHandle DELTA_BYTES =
+      handle("qn_delta_bytes", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
+  private static final MethodHandle DELTA_EXPORT =
+      handle(
+          "qn_delta_export",
+          FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle DELTA_IMPORT =
+      handle("qn_delta_import", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_LONG));
+  private static final MethodHandle DELTA_MIX =
+      handle(
+          "qn_delta_mix",
+          FunctionDescriptor.of(
+              JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG,
+              JAVA_LONG, JAVA_LONG));
 
   private CpuNative() {}
 
   private static MethodHandle handle(String name, FunctionDescriptor type) {
-    return Linker.nativeLinker()
-        .downcallHandle(CpuLibrary.symbols().findOrThrow(name), type);
+    return Linker.nativeLinker().downcallHandle(CpuLibrary.symbols().findOrThrow(name), type);
   }
 
   /** Downcalls throw nothing that a caller could mend. */
@@ -105,9 +172,19 @@ final class CpuNative {
     }
   }
 
-  static int addNorm(long context, int tokens, int columns, long residual, long delta, long weight, float eps, long sum, long normed) {
+  static int addNorm(
+      long context,
+      int tokens,
+      int columns,
+      long residual,
+      long delta,
+      long weight,
+      float eps,
+      long sum,
+      long normed) {
     try {
-      return (int) ADD_NORM.invokeExact(context, tokens, columns, residual, delta, weight, eps, sum, normed);
+      return (int)
+          ADD_NORM.invokeExact(context, tokens, columns, residual, delta, weight, eps, sum, normed);
     } catch (Throwable e) {
       throw failed(e);
     }
@@ -121,7 +198,8 @@ final class CpuNative {
     }
   }
 
-  static int concat(long context, int tokens, int aColumns, long a, int bColumns, long b, long out) {
+  static int concat(
+      long context, int tokens, int aColumns, long a, int bColumns, long b, long out) {
     try {
       return (int) CONCAT.invokeExact(context, tokens, aColumns, a, bColumns, b, out);
     } catch (Throwable e) {
@@ -209,7 +287,16 @@ final class CpuNative {
     }
   }
 
-  static int attend(long context, long layer, long kv, int first, int tokens, long qGate, long k, long v, long out) {
+  static int attend(
+      long context,
+      long layer,
+      long kv,
+      int first,
+      int tokens,
+      long qGate,
+      long k,
+      long v,
+      long out) {
     try {
       return (int) ATTEND.invokeExact(context, layer, kv, first, tokens, qGate, k, v, out);
     } catch (Throwable e) {
@@ -281,9 +368,19 @@ final class CpuNative {
     }
   }
 
-  static int deltaMix(long context, long layer, long state, int undoable, int first, int tokens, long qkvz, long ba, long out) {
+  static int deltaMix(
+      long context,
+      long layer,
+      long state,
+      int undoable,
+      int first,
+      int tokens,
+      long qkvz,
+      long ba,
+      long out) {
     try {
-      return (int) DELTA_MIX.invokeExact(context, layer, state, undoable, first, tokens, qkvz, ba, out);
+      return (int)
+          DELTA_MIX.invokeExact(context, layer, state, undoable, first, tokens, qkvz, ba, out);
     } catch (Throwable e) {
       throw failed(e);
     }

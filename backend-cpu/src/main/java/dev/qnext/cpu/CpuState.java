@@ -15,8 +15,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * State on the C side (operations.h): per layer the pages of keys and values in f16, or the matrices
- * of a delta net with what the last verify pass would add to them.
+ * State on the C side (operations.h): per layer the pages of keys and values in f16, or the
+ * matrices of a delta net with what the last verify pass would add to them.
  */
 final class CpuState extends PassState {
   private static final int MAGIC = 0x714E5843; // "qNXC"
@@ -42,8 +42,7 @@ final class CpuState extends PassState {
                 switch (shape.layers().get(i)) {
                   case StateShape.Attention a -> CpuNative.kvNew(a.kvHeads(), a.headDim());
                   case StateShape.Delta d ->
-                      CpuNative.deltaNew(
-                          backend.context(), CpuStructs.shape(d, arena).address());
+                      CpuNative.deltaNew(backend.context(), CpuStructs.shape(d, arena).address());
                 });
       }
     } catch (Throwable e) {
@@ -207,7 +206,8 @@ final class CpuState extends PassState {
               short half = Float.floatToFloat16(random.nextInt() * 0x1p-31f);
               block.set(ValueLayout.JAVA_SHORT, at, half);
             }
-            // One block over and over: a bench asks for the time that keys take, not for their sense.
+            // One block over and over: a bench asks for the time that keys take, not for their
+            // sense.
             for (int from = 0; from < tokens; from += BLOCK) {
               int count = Math.min(BLOCK, tokens - from);
               CpuBackend.check(CpuNative.kvImport(alive(i), from, count, block.address()));

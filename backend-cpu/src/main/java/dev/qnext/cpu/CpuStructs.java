@@ -13,8 +13,8 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 
 /**
- * What the seam's records are on the C side (products.h, operations.h): made when an operation first
- * sees them, freed with the backend. C asserts the sizes and offsets.
+ * What the seam's records are on the C side (products.h, operations.h): made when an operation
+ * first sees them, freed with the backend. C asserts the sizes and offsets.
  */
 final class CpuStructs implements AutoCloseable {
   private final Arena arena = Arena.ofConfined();
@@ -85,8 +85,7 @@ final class CpuStructs implements AutoCloseable {
           arena.allocateFrom(ValueLayout.JAVA_FLOAT, rope.inverseFrequency());
       known =
           CpuBackend.made(
-              CpuNative.ropeNew(
-                  rope.rotaryDim(), frequencies.address(), rope.attentionFactor()));
+              CpuNative.ropeNew(rope.rotaryDim(), frequencies.address(), rope.attentionFactor()));
       ropes.put(rope, known);
     }
     return known;

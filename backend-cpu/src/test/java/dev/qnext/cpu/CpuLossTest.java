@@ -23,7 +23,9 @@ class CpuLossTest {
     assertThat(meanLoss("models/demo", demo)).isLessThan(1e-3);
   }
 
-  /** Random networks magnify what is rounded: figures to look at, with a bound for what is broken. */
+  /**
+   * Random networks magnify what is rounded: figures to look at, with a bound for what is broken.
+   */
   @ParameterizedTest
   @ValueSource(
       strings = {
