@@ -293,16 +293,38 @@ public final class CpuBackend implements Backend {
   @Override
   public Tensor sample(Tensor logits, Sampling sampling, long position) {
     int[] ids = new int[logits.rows()];
-    float[] values = new float[logits.columns()];
-    for (int t = 0; t < ids.length; t++) {
-      MemorySegment.copy(
-          CpuTensor.of(logits).data(),
-          ValueLayout.JAVA_FLOAT,
-          4L * t * values.length,
-          values,
-          0,
-          values.length);
-      ids[t] = sampling.draw(values, position + t);
+    int columns = logits.columns();
+    int candidates = Math.min(sampling.candidates(), columns);
+    if (candidates == 0) {
+      float[] all = new float[columns];
+      for (int t = 0; t < ids.length; t++) {
+        long from = 4L * t * columns;
+        MemorySegment data = CpuTensor.of(logits).data();
+        MemorySegment.copy(data, ValueLayout.JAVA_FLOAT, from, all, 0, columns);
+        ids[t] = sampling.draw(all, position + t);
+      }
+      return tokens(ids);
+    }
+    try (Scope scope = scope()) {
+      CpuTensor largest = memory.allocate(ids.length, candidates);
+      CpuTensor values = memory.allocate(ids.length, candidates);
+      check(
+          CpuNative.top(
+              context(),
+              ids.length,
+              columns,
+              CpuTensor.of(logits).address(),
+              candidates,
+              largest.address(),
+              values.address()));
+      int[] rowIds = new int[candidates];
+      float[] rowValues = new float[candidates];
+      for (int t = 0; t < ids.length; t++) {
+        long from = 4L * t * candidates;
+        MemorySegment.copy(largest.data(), ValueLayout.JAVA_INT, from, rowIds, 0, candidates);
+        MemorySegment.copy(values.data(), ValueLayout.JAVA_FLOAT, from, rowValues, 0, candidates);
+        ids[t] = sampling.draw(rowIds, rowValues, position + t);
+      }
     }
     return tokens(ids);
   }
