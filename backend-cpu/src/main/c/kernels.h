@@ -67,6 +67,18 @@ struct qn_activations {
   float *sum;     /* [tokens, groups], whole numbers */
 };
 
+/* The rows of "all" from a given one on. */
+static inline struct qn_activations qn_from_row(const struct qn_activations *all, int64_t row) {
+  struct qn_activations some = *all;
+  some.x += row * some.columns;
+  if (some.q != NULL) {
+    some.q += row * some.padded;
+    some.scale += row * some.groups;
+    some.sum += row * some.groups;
+  }
+  return some;
+}
+
 /* q's row length: every format's largest block divides it. */
 #define QN_PAD 512
 static inline int32_t qn_padded(int32_t columns) {

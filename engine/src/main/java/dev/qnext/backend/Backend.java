@@ -45,6 +45,14 @@ public interface Backend extends AutoCloseable {
   default void warnTo(Consumer<String> warnings) {}
 
   /**
+   * Measures what this machine can do at best with this backend's threads, which takes a second or
+   * two; null where that is not known.
+   */
+  default @Nullable Peaks measurePeaks() {
+    return null;
+  }
+
+  /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as
    * long as they are used.
    */
