@@ -40,6 +40,12 @@ const char *qn_context_kernels(const struct qn_context *context);
 void qn_context_free(struct qn_context *context);
 
 /*
+ * Measures this machine's best with the context's threads: bytes read per second, multiplications
+ * of 8-bit numbers per second, and of f32 numbers (peaks.h).
+ */
+int qn_context_peaks(struct qn_context *context, double seconds, double *peaks);
+
+/*
  * 64-byte aligned memory of at least so many bytes, its content undefined; valid until the slot is
  * asked for again. Grows and never shrinks, so that decoding allocates nothing. NULL if there is
  * no memory; the operation then returns QN_NO_MEMORY.

@@ -14,6 +14,7 @@
  * The shared expert is one more expert that all tokens go to.
  */
 #include "layer.h"
+#include "operations.h"
 #include "products.h"
 
 #include <string.h>
@@ -54,18 +55,11 @@ struct mixture {
   int32_t *job_row;
   int32_t first_column; /* of the range */
   int32_t columns;
-  float *shared_gates;
+  float *shared_gates; /* [tokens] */
+  const float **rows_of; /* [tokens, chosen + 1]: what each token sums */
+  float *weights_of;
   float *out;
 };
-
-static void router_job(void *argument, int32_t token, int32_t thread) {
-  (void)thread;
-  const struct mixture *m = argument;
-  int32_t experts = m->e->router->rows;
-  int32_t chosen = m->e->chosen;
-  m->kernels->layer->choose_experts(m->scores + (int64_t)token * experts, experts, chosen, m->e->renormalise,
-                           m->chosen + (int64_t)token * chosen, m->weights + (int64_t)token * chosen);
-}
 
 /* Fills the routed experts' buckets; "slots" receives the tokens in the order by expert. */
 static void sort_by_expert(struct mixture *m, int32_t *slots, int32_t *ends) {
@@ -134,7 +128,7 @@ static void activate_job(void *argument, int32_t job, int32_t thread) {
   const struct activation *a = argument;
   int64_t at = (int64_t)job * ACTIVATED * a->inner;
   int32_t slots = smaller(ACTIVATED, a->slots - job * ACTIVATED);
-  a->kernels->layer->swiglu(a->gated + at, a->upped + at, (int64_t)slots * a->inner, a->gated + at);
+  a->kernels->layer->swiglu(slots * a->inner, a->gated + at, a->upped + at, a->gated + at);
 }
 
 static void activate(struct qn_context *context, float *gated, const float *upped, int32_t slots,
@@ -153,19 +147,22 @@ static void down_job(void *argument, int32_t job, int32_t thread) {
                        b->results - m->first_column, m->columns, NULL);
 }
 
+/* The routed experts in the order of the token's slots, then the shared one. */
 static void sum_job(void *argument, int32_t token, int32_t thread) {
   (void)thread;
   const struct mixture *m = argument;
-  const struct bucket *shared = &m->buckets[m->bucket_count - 1];
-  const float *routed = m->buckets[0].results;
   int32_t chosen = m->e->chosen;
-  float *out = m->out + (int64_t)token * m->hidden + m->first_column;
-  memset(out, 0, (size_t)m->columns * sizeof *out);
-  for (int32_t i = token * chosen; i < (token + 1) * chosen; i++) {
-    m->kernels->layer->add_scaled(out, m->weights[i], routed + (int64_t)m->position[i] * m->columns, m->columns);
+  const float **rows = m->rows_of + (int64_t)token * (chosen + 1);
+  float *weights = m->weights_of + (int64_t)token * (chosen + 1);
+  for (int32_t i = 0; i < chosen; i++) {
+    int64_t slot = (int64_t)token * chosen + i;
+    rows[i] = m->buckets[0].results + (int64_t)m->position[slot] * m->columns;
+    weights[i] = m->weights[slot];
   }
-  m->kernels->layer->add_scaled(out, m->kernels->layer->sigmoid(m->shared_gates[token]),
-                                shared->results + (int64_t)token * m->columns, m->columns);
+  rows[chosen] = m->buckets[m->bucket_count - 1].results + (int64_t)token * m->columns;
+  weights[chosen] = m->shared_gates[token];
+  m->kernels->layer->weighted_sum(m->columns, chosen + 1, rows, weights,
+                                  m->out + (int64_t)token * m->hidden + m->first_column);
 }
 
 int qn_experts(struct qn_context *context, const struct qn_experts *e, const float *x, int32_t tokens,
@@ -190,16 +187,20 @@ int qn_experts(struct qn_context *context, const struct qn_experts *e, const flo
   int32_t widest = hidden > inner ? hidden : inner;
   m.rows = 64;
   int32_t most_jobs = most_buckets * ((widest > shared_inner ? widest : shared_inner) / m.rows + 1);
-  size_t numbers = (size_t)tokens * (size_t)experts + 4 * (size_t)slots + (size_t)tokens +
+  size_t summed = (size_t)slots + (size_t)tokens;
+  size_t numbers = (size_t)tokens * (size_t)experts + 4 * (size_t)slots + summed + (size_t)tokens +
                    (size_t)experts + 2 * (size_t)most_jobs;
-  m.buckets = qn_scratch(context, QN_SCRATCH_LISTS, (size_t)most_buckets * sizeof *m.buckets + numbers * 4);
+  m.buckets = qn_scratch(context, QN_SCRATCH_LISTS,
+                         (size_t)most_buckets * sizeof *m.buckets + summed * sizeof *m.rows_of + numbers * 4);
   float *gated = qn_scratch(context, QN_SCRATCH_INNER,
                             2 * sizeof(float) * ((size_t)slots * (size_t)inner + (size_t)tokens * (size_t)shared_inner));
   if (m.buckets == NULL || gated == NULL) {
     return QN_NO_MEMORY;
   }
-  m.scores = (float *)(m.buckets + most_buckets);
-  m.weights = m.scores + (size_t)tokens * (size_t)experts;
+  m.rows_of = (const float **)(m.buckets + most_buckets);
+  m.scores = (float *)(m.rows_of + summed);
+  m.weights_of = m.scores + (size_t)tokens * (size_t)experts;
+  m.weights = m.weights_of + summed;
   m.shared_gates = m.weights + slots;
   m.chosen = (int32_t *)(m.shared_gates + tokens);
   m.position = m.chosen + slots;
@@ -210,7 +211,8 @@ int qn_experts(struct qn_context *context, const struct qn_experts *e, const flo
 
   qn_multiply_all(context, e->router, &inputs[0], tokens, m.scores);
   qn_multiply_all(context, e->shared_expert_gate, &inputs[5], tokens, m.shared_gates);
-  qn_pool_run(context->pool, tokens, router_job, &m);
+  context->kernels->layer->sigmoid(tokens, m.shared_gates, m.shared_gates);
+  qn_route(context, tokens, experts, e->chosen, e->renormalise, m.scores, m.chosen, m.weights);
   sort_by_expert(&m, sorted, ends);
 
   float *upped = gated + (size_t)slots * (size_t)inner;

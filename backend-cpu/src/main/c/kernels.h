@@ -46,6 +46,10 @@ struct qn_matrix {
   const struct qn_planes *planes; /* [experts] */
 };
 
+/* What dev.qnext.cpu.CpuMatrix writes. */
+_Static_assert(offsetof(struct qn_matrix, row_bytes) == 32 && sizeof(struct qn_matrix) == 64, "qn_matrix");
+_Static_assert(sizeof(struct qn_planes) == 24, "qn_planes");
+
 /*
  * Activations as the integer formats take them. Per token and group of the format:
  *

@@ -29,6 +29,9 @@ struct qn_experts {
   const struct qn_matrix *shared_expert_gate;
 };
 
+/* What dev.qnext.cpu.CpuStructs writes. */
+_Static_assert(offsetof(struct qn_experts, router) == 8 && sizeof(struct qn_experts) == 72, "qn_experts");
+
 /* out [T, hidden] from x [T, hidden]. */
 int qn_experts(struct qn_context *context, const struct qn_experts *e, const float *x,
                int32_t tokens, float *out);

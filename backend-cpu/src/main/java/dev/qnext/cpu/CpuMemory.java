@@ -113,7 +113,8 @@ final class CpuMemory implements AutoCloseable {
       tensors[count++] = tensor;
     }
 
-    @org.jspecify.annotations.Nullable CpuTensor pop() {
+    @org.jspecify.annotations.Nullable
+    CpuTensor pop() {
       return count == 0 ? null : tensors[--count];
     }
   }

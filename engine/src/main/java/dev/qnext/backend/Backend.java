@@ -41,6 +41,12 @@ public interface Backend extends AutoCloseable {
    */
   boolean deferred();
 
+  /**
+   * Computes on so many threads; called before anything is bound. A backend that does not choose
+   * its threads ignores it.
+   */
+  default void useThreads(int threads) {}
+
   /** Where to say what the user should know though the work goes on, in a sentence each. */
   default void warnTo(Consumer<String> warnings) {}
 
