@@ -314,7 +314,7 @@ static int64_t neon_f32(int64_t turns) {
 }
 
 static const struct loops neon_dotprod = {neon_read, neon_int8, neon_f32};
-static const struct loops neon = {neon_read, plain_int8, neon_f32};
+__attribute__((unused)) static const struct loops neon = {neon_read, plain_int8, neon_f32};
 
 static const struct loops *best_loops(void) {
 #if defined(__linux__) && defined(HWCAP_ASIMDDP)
