@@ -128,6 +128,10 @@ static inline float lanes_largest(lanes x) {
   return _mm_cvtss_f32(_mm_max_ss(z, _mm_movehdup_ps(z)));
 }
 
+/* So many rows times blocks of sums stay in registers, beside what they are made of. */
+#define LANES_ROWS 4
+#define LANES_BLOCKS 1
+
 #include "functions.h"
 
 #endif

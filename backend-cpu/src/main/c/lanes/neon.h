@@ -124,6 +124,10 @@ static inline float lanes_largest(lanes x) {
 
 #undef LANES_FOUR
 
+/* So many rows times blocks of sums stay in registers, beside what they are made of. */
+#define LANES_ROWS 4
+#define LANES_BLOCKS 1
+
 #include "functions.h"
 
 #endif

@@ -121,6 +121,10 @@ static inline float lanes_largest(lanes x) {
 
 #undef LANES_EACH
 
+/* So many rows times blocks of sums stay in registers, beside what they are made of. */
+#define LANES_ROWS 4
+#define LANES_BLOCKS 1
+
 #include "functions.h"
 
 #endif
