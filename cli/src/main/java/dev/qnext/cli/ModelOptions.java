@@ -2,9 +2,11 @@ package dev.qnext.cli;
 
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -53,6 +55,11 @@ final class ModelOptions {
   Engine open(Path folder) {
     leaveInOrder();
     return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
+  }
+
+  /** Runs work on the engine's thread with the chosen backend alone. */
+  <T> T withBackend(Function<Backend, T> work) {
+    return Engine.withBackend(backend, warning -> System.err.println("qnext: " + warning), work);
   }
 
   /** From now on a signal ends what the engine's thread is doing before the process. */
