@@ -10,7 +10,7 @@
 enum { FEW = 8 };
 
 /* Memory is asked for this far ahead of its use, into the second cache. */
-enum { AHEAD = 8192 };
+enum { AHEAD = 12288, SCALES_AHEAD = 2 * ROWS };
 
 /*
  * One block of sixteen rows times "count" tokens: tile[t][r] = the products of token t and row r,
@@ -101,6 +101,10 @@ static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32
       biases = rows_of(planes->biases, m->scale_row_bytes, scales_used, from, last, m->rows);
     }
     const uint8_t *ahead = codes.at[0] + AHEAD;
+    for (int64_t i = 0; i < ROWS * m->scale_row_bytes; i += 64) {
+      _mm_prefetch((const char *)scales.at[0] + SCALES_AHEAD * m->scale_row_bytes + i, _MM_HINT_T1);
+      _mm_prefetch((const char *)biases.at[0] + SCALES_AHEAD * m->scale_row_bytes + i, _MM_HINT_T1);
+    }
     __m512 scale[16], bias[16], y[FEW];
     for (int32_t t = 0; t < count; t++) {
       y[t] = _mm512_setzero_ps();
