@@ -13,6 +13,8 @@ final class ModelOptions {
   /** How long the end of the process waits for a pass that is being computed. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
+  private static final int MOST_THREADS = 1024;
+
   @Option(
       names = {"-m", "--model"},
       paramLabel = "DIR",
@@ -24,6 +26,12 @@ final class ModelOptions {
       paramLabel = "NAME",
       description = "What computes. Default: auto, the best that works here.")
   private @Nullable String backend;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of the CPU backend. Default: the machine's physical cores.")
+  private @Nullable Integer threads;
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
   Path path() {
@@ -51,8 +59,13 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
+    if (threads != null && (threads < 1 || threads > MOST_THREADS)) {
+      throw new UsageException(
+          "--threads is %d but must be between 1 and %d".formatted(threads, MOST_THREADS), null);
+    }
     leaveInOrder();
-    return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
+    int count = threads == null ? 0 : threads;
+    return Engine.open(folder, backend, count, warning -> System.err.println("qnext: " + warning));
   }
 
   /** From now on a signal ends what the engine's thread is doing before the process. */

@@ -41,8 +41,22 @@ public interface Backend extends AutoCloseable {
    */
   boolean deferred();
 
+  /**
+   * Computes on so many threads; called before anything is bound. A backend that does not choose
+   * its threads ignores it.
+   */
+  default void useThreads(int threads) {}
+
   /** Where to say what the user should know though the work goes on, in a sentence each. */
   default void warnTo(Consumer<String> warnings) {}
+
+  /**
+   * Measures what this machine can do at best with this backend's threads, which takes a second or
+   * two; null where that is not known.
+   */
+  default @Nullable Peaks measurePeaks() {
+    return null;
+  }
 
   /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as
