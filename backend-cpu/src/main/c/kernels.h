@@ -46,6 +46,10 @@ struct qn_matrix {
   const struct qn_planes *planes; /* [experts] */
 };
 
+/* What dev.qnext.cpu.CpuMatrix writes. */
+_Static_assert(offsetof(struct qn_matrix, row_bytes) == 32 && sizeof(struct qn_matrix) == 64, "qn_matrix");
+_Static_assert(sizeof(struct qn_planes) == 24, "qn_planes");
+
 /*
  * Activations as the integer formats take them. Per token and group of the format:
  *
@@ -66,6 +70,18 @@ struct qn_activations {
   float *scale;   /* [tokens, groups] */
   float *sum;     /* [tokens, groups], whole numbers */
 };
+
+/* The rows of "all" from a given one on. */
+static inline struct qn_activations qn_from_row(const struct qn_activations *all, int64_t row) {
+  struct qn_activations some = *all;
+  some.x += row * some.columns;
+  if (some.q != NULL) {
+    some.q += row * some.padded;
+    some.scale += row * some.groups;
+    some.sum += row * some.groups;
+  }
+  return some;
+}
 
 /* q's row length: every format's largest block divides it. */
 #define QN_PAD 512

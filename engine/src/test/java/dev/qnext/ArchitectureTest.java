@@ -71,8 +71,8 @@ class ArchitectureTest {
   }
 
   @Test
-  void textReadsJson() {
-    assertUsesOnly("dev.qnext.text..", "dev.qnext", "dev.qnext.json..");
+  void textReadsJsonAndUsesTheCacheFolder() {
+    assertUsesOnly("dev.qnext.text..", "dev.qnext", "dev.qnext.json..", "dev.qnext.machine..");
   }
 
   @Test
@@ -104,6 +104,22 @@ class ArchitectureTest {
   @Test
   void modelsKnowNoBackendButTheSeam() {
     assertUsesOnly("dev.qnext.model..", "dev.qnext", "dev.qnext.backend", "dev.qnext.checkpoint..");
+  }
+
+  @Test
+  void recipesAreAboutNamesAndFormats() {
+    assertUsesOnly("dev.qnext.quantize..", "dev.qnext", "dev.qnext.checkpoint..");
+  }
+
+  @Test
+  void benchesKnowNoBackendButTheSeam() {
+    assertUsesOnly(
+        "dev.qnext.bench..",
+        "dev.qnext",
+        "dev.qnext.backend",
+        "dev.qnext.checkpoint..",
+        "dev.qnext.model..",
+        "dev.qnext.quantize..");
   }
 
   @Test
