@@ -205,59 +205,80 @@ AVX2_INLINE int avx2_sums_of(int bits, int group, int groups) {
   return (groups * sums + AVX2_STEP - 1) / AVX2_STEP;
 }
 
-/* One step of one token; "groups" is AVX2_STEP but for the last step. */
-AVX2_INLINE __m256 avx2_one_step(int mode, int bits, int group, const struct qn_matrix *m,
-                                 const struct avx2_rows *rows, const struct qn_activations *a, int64_t token,
-                                 int32_t g, int groups, int64_t ahead, __m256 y) {
+/* Eight groups of one row and one token. */
+AVX2_INLINE __m256 avx2_row_step(int mode, int bits, int group, int type, struct avx2_part part,
+                                 const struct avx2_input *input, int groups) {
   int sums = avx2_sums(bits, group);
   int addends = avx2_addends(bits, group);
   int vectors = avx2_vectors(bits);
-  _Alignas(32) float products[AVX2_STEP][AVX2_STEP];
-  struct avx2_input input = avx2_find_input(mode, bits, group, a, token, g, groups);
-  for (int i = 0; i < AVX2_STEP; i++) {
-    struct avx2_rest rest;
-    struct avx2_part part = avx2_find_part(mode, bits, group, m->format.type, rows, i, g, groups, &rest);
-    for (int line = 0; line < group * bits; line += 64) {
-      __builtin_prefetch(rows->codes[i] + (int64_t)g * group * bits / 8 + ahead + line, 0, 2);
-    }
-    __m256i sum[AVX2_STEP];
+  __m256i sum[AVX2_STEP];
 #pragma GCC unroll 8
-    for (int s = 0; s < sums; s++) {
-      __m256i u[8];
-      if (s >= avx2_sums_of(bits, group, groups)) {
-        sum[s] = _mm256_setzero_si256();
-        continue;
-      }
-#pragma GCC unroll 8
-      for (int block = 0; block < addends / vectors; block++) {
-        avx2_unpack(mode, bits, part.codes + (s * addends / vectors + block) * 4 * vectors * bits,
-                    u + block * vectors);
-      }
-      sum[s] = avx2_dot(mode, bits, addends, u, input.q + 32 * addends * s);
+  for (int s = 0; s < sums; s++) {
+    __m256i u[8];
+    if (s >= avx2_sums_of(bits, group, groups)) {
+      sum[s] = _mm256_setzero_si256();
+      continue;
     }
-    __m256 scales = avx2_scales(mode, m->format.type, part.scales);
-    __m256 biases = mode == QN_AFFINE ? avx2_scales(mode, m->format.type, part.biases) : scales;
-    _mm256_store_ps(products[i],
-                    avx2_scaled(mode, avx2_gather(sums, sum), input.excess, scales, biases, input.sums));
+#pragma GCC unroll 8
+    for (int block = 0; block < addends / vectors; block++) {
+      avx2_unpack(mode, bits, part.codes + (s * addends / vectors + block) * 4 * vectors * bits,
+                  u + block * vectors);
+    }
+    sum[s] = avx2_dot(mode, bits, addends, u, input->q + 32 * addends * s);
   }
-  return avx2_add_groups(products, input.scale, groups, y);
+  __m256 scales = avx2_scales(mode, type, part.scales);
+  __m256 biases = mode == QN_AFFINE ? avx2_scales(mode, type, part.biases) : scales;
+  return avx2_scaled(mode, avx2_gather(sums, sum), input->excess, scales, biases, input->sums);
 }
 
-/* One token: codes go from memory to the sums without a stop. */
+/* Steps of a row in one go, and how far ahead of it memory is asked for, in bytes. */
+#define AVX2_STEPS 8
+#define AVX2_AHEAD 4096
+
+/*
+ * One token: codes go from memory to the sums without a stop, row after row as they lie there; a
+ * row's groups wait for those of the seven others.
+ */
 AVX2_INLINE void avx2_one(int mode, int bits, int group, const struct qn_matrix *m, const struct qn_planes *planes,
                           int32_t first, int32_t last, const struct qn_activations *a, int64_t token, float *out) {
+  int type = m->format.type;
+  _Alignas(32) float products[AVX2_STEPS][AVX2_STEP][AVX2_STEP];
+  struct avx2_input inputs[AVX2_STEPS];
+  struct avx2_rest rest;
   for (int32_t r = first; r < last; r += AVX2_STEP) {
     struct avx2_rows rows;
     avx2_find_rows(mode, m, planes, r, last, &rows);
-    /* The next rows are on their way while these are computed. */
-    int64_t ahead = r + AVX2_STEP < last ? AVX2_STEP * m->row_bytes : 0;
     __m256 y = _mm256_setzero_ps();
-    int32_t g = 0;
-    for (; g + AVX2_STEP <= a->groups; g += AVX2_STEP) {
-      y = avx2_one_step(mode, bits, group, m, &rows, a, token, g, AVX2_STEP, ahead, y);
-    }
-    if (g < a->groups) {
-      y = avx2_one_step(mode, bits, group, m, &rows, a, token, g, a->groups - g, ahead, y);
+    for (int32_t start = 0; start < a->groups; start += AVX2_STEPS * AVX2_STEP) {
+      int groups = a->groups - start < AVX2_STEPS * AVX2_STEP ? a->groups - start : AVX2_STEPS * AVX2_STEP;
+      int whole = groups / AVX2_STEP;
+      int left = groups % AVX2_STEP;
+      for (int s = 0; s < whole; s++) {
+        inputs[s] = avx2_find_input(mode, bits, group, a, token, start + s * AVX2_STEP, AVX2_STEP);
+      }
+      for (int i = 0; i < AVX2_STEP; i++) {
+        for (int s = 0; s < whole; s++) {
+          struct avx2_part part =
+              avx2_find_part(mode, bits, group, type, &rows, i, start + s * AVX2_STEP, AVX2_STEP, &rest);
+          for (int line = 0; line < group * bits; line += 64) {
+            __builtin_prefetch(part.codes + AVX2_AHEAD + line, 0, 2);
+          }
+          _mm256_store_ps(products[s][i],
+                          avx2_row_step(mode, bits, group, type, part, &inputs[s], AVX2_STEP));
+        }
+      }
+      for (int s = 0; s < whole; s++) {
+        y = avx2_add_groups(products[s], inputs[s].scale, AVX2_STEP, y);
+      }
+      if (left > 0) {
+        int32_t g = start + whole * AVX2_STEP;
+        struct avx2_input input = avx2_find_input(mode, bits, group, a, token, g, left);
+        for (int i = 0; i < AVX2_STEP; i++) {
+          struct avx2_part part = avx2_find_part(mode, bits, group, type, &rows, i, g, left, &rest);
+          _mm256_store_ps(products[0][i], avx2_row_step(mode, bits, group, type, part, &input, left));
+        }
+        y = avx2_add_groups(products[0], input.scale, left, y);
+      }
     }
     avx2_store(m, r, last, y, out);
   }
