@@ -21,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -100,6 +101,22 @@ public final class Engine implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
+  }
+
+  /**
+   * Runs work on the engine's thread with a backend of its own, which is closed afterwards.
+   *
+   * @param backendName null or "auto" takes the best that works here
+   * @param warnings gets what the user should know though it goes on, in a sentence each
+   */
+  public static <T> T withBackend(
+      @Nullable String backendName, Consumer<String> warnings, Function<Backend, T> work) {
+    return await(
+        onThread(() -> {
+          try (Backend backend = Backends.installed().open(backendName, warnings)) {
+            return work.apply(backend);
+          }
+        }));
   }
 
   /** Names of all backends that were found, the best first. */

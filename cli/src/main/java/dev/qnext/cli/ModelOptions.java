@@ -2,9 +2,11 @@ package dev.qnext.cli;
 
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -66,6 +68,11 @@ final class ModelOptions {
     leaveInOrder();
     int count = threads == null ? 0 : threads;
     return Engine.open(folder, backend, count, warning -> System.err.println("qnext: " + warning));
+  }
+
+  /** Runs work on the engine's thread with the chosen backend alone. */
+  <T> T withBackend(Function<Backend, T> work) {
+    return Engine.withBackend(backend, warning -> System.err.println("qnext: " + warning), work);
   }
 
   /** From now on a signal ends what the engine's thread is doing before the process. */

@@ -3,6 +3,7 @@ package dev.qnext.backend;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -56,6 +57,19 @@ public interface Backend extends AutoCloseable {
    */
   default @Nullable Peaks measurePeaks() {
     return null;
+  }
+
+  /**
+   * Memory for weights that are made instead of mapped from a file, such as this backend reads
+   * fast. Whoever asks closes it.
+   */
+  default Arena newArena() {
+    return Arena.ofShared();
+  }
+
+  /** The type in which states hold keys and values. */
+  default DType cacheType() {
+    return activationType();
   }
 
   /**

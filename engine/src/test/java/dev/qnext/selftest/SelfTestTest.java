@@ -107,6 +107,8 @@ class SelfTestTest {
             "fingerprint",
             "prefillTokens",
             "measurePeaks",
+            "newArena",
+            "cacheType",
             "State.fill",
             "State.capacity",
             "State.bytes"));
