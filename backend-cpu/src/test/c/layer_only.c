@@ -1,9 +1,9 @@
 /*
  * A table that only has what is no product with weights, so that this can be tested for an
- * instruction set whose products are not there: -DQN_LANES='"..."' -DQN_TABLE=qn_plain
+ * instruction set whose products are not there: -DQN_SOURCE='"..."' -DQN_TABLE=qn_plain
  * -DQN_TABLE_NAME='"plain"'.
  */
-#include QN_LANES
+#include QN_SOURCE
 
 #include "../../main/c/kernels/layer.c"
 

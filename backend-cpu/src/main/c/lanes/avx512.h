@@ -71,7 +71,7 @@ static inline float lanes_largest(lanes x) {
 }
 
 /* So many rows times blocks of sums stay in registers, beside what they are made of. */
-#define LANES_ROWS 8
+#define LANES_ROWS 12
 #define LANES_BLOCKS 2
 
 #include "functions.h"
