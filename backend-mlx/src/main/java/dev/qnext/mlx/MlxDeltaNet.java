@@ -85,7 +85,8 @@ final class MlxDeltaNet {
     this.normEps = args.eps() * keyDim;
     this.norm = home.constant(MlxVector.of(args.norm()).values(), valueDim);
 
-    // A row of ba holds b, then a: beta = sigmoid(b), and log g = -exp(A_log) softplus(a + dt_bias).
+    // A row of ba holds b, then a: beta = sigmoid(b), and log g = -exp(A_log) softplus(a +
+    // dt_bias).
     int heads = shape.valueHeads();
     float[] minus = new float[2 * heads];
     float[] biases = new float[2 * heads];
