@@ -78,6 +78,26 @@ class BytePairEncoderTest {
     }
   }
 
+  /** Words of Aa and BB have one hash in Java's manner of hashing; 130,000 take no minutes. */
+  @Test
+  void encodesWordsThatAreMadeToCollide() {
+    BytePairModel model = tables().getLast().model();
+    PieceMerger merger = new PieceMerger(model);
+    BytePairEncoder encoder = new BytePairEncoder(model);
+    for (int i = 0; i < 1 << 17; i++) {
+      StringBuilder word = new StringBuilder();
+      for (int bit = 0; bit < 14; bit++) {
+        word.append((i >> bit & 1) == 0 ? "Aa" : "BB");
+      }
+      byte[] bytes = word.toString().getBytes(StandardCharsets.UTF_8);
+      int[] ids = new int[bytes.length];
+      int count = merger.merge(bytes, bytes.length, ids, 0);
+      encoder.begin(0);
+      encoder.piece(word.toString().toCharArray(), 0, word.length());
+      assertThat(encoder.ids()).isEqualTo(Arrays.copyOf(ids, count));
+    }
+  }
+
   /** A million equal letters are one piece: the loop of the definition would take days. */
   @Test
   void encodesALongPieceInReasonableTime() {
