@@ -196,9 +196,10 @@ final class MlxDeltaNet {
       state.read(rows, out[1], steps);
       return out[0];
     }
-    Inputs x = inputs(qkvz, state.past(), tokens);
+    MlxArray qkv = mlx.slice(qkvz, 1, 0, shape.channels());
+    Inputs x = inputs(qkv, state.past(), tokens);
     MlxArray[] out = chunked(x, gates(ba, bias, tokens), state.base(), tokens);
-    state.read(last(mlx.slice(qkvz, 1, 0, shape.channels()), tokens), out[1], List.of());
+    state.read(last(qkv, tokens), out[1], List.of());
     return finish(out[0], qkvz, tokens);
   }
 
@@ -211,7 +212,8 @@ final class MlxDeltaNet {
    */
   private MlxArray[] recurrent(MlxArray qkvz, MlxArray ba, MlxArray base, List<MlxArray> past) {
     int tokens = mlx.dimension(qkvz, 0);
-    Inputs x = inputs(qkvz, past, tokens);
+    MlxArray qkv = mlx.slice(qkvz, 1, 0, shape.channels());
+    Inputs x = inputs(qkv, past, tokens);
     MlxArray g =
         mlx.reshape(gates(ba, biasOfRows, tokens), 2 * tokens, groups, perGroup * valueDim, 1);
     List<MlxArray> rows = new ArrayList<>();
@@ -223,7 +225,7 @@ final class MlxDeltaNet {
       Step step = step(s, token);
       s = replay(s, step);
       o[t] = mlx.reshape(mlx.matmul(s, token.q), 1, shape.valueHeads(), valueDim);
-      rows.add(mlx.slice(row(qkvz, t), 1, 0, shape.channels()));
+      rows.add(row(qkv, t));
       if (tokens > 1) {
         recorded.addAll(step.arrays);
       }
@@ -245,10 +247,10 @@ final class MlxDeltaNet {
     return last;
   }
 
-  /** Convolution with silu, and norms. */
-  private Inputs inputs(MlxArray qkvz, List<MlxArray> past, int tokens) {
+  /** Convolution with silu, and norms, of [T, q | k | v]. */
+  private Inputs inputs(MlxArray in, List<MlxArray> past, int tokens) {
     List<MlxArray> rows = new ArrayList<>(past);
-    rows.add(mlx.slice(qkvz, 1, 0, shape.channels()));
+    rows.add(in);
     if (tokens > 1) {
       // The rows that each tap meets.
       MlxArray all = mlx.concatenate(0, rows.toArray(MlxArray[]::new));
