@@ -7,8 +7,11 @@
 #include "tiles.c"
 #include "unpack.h"
 
-/* Tokens that share one unpacking; from one more on, tiles.c is faster. */
-enum { FEW = 4 };
+/*
+ * Tokens that share one unpacking. With more, tiles.c is faster; it catches up sooner where codes do
+ * not straddle bytes and unpacking is simple.
+ */
+enum { FEW = 8, FEW_SIMPLE = 3 };
 
 /*
  * Memory is asked for this far ahead of its use, into the second cache. Codes by the byte: the
@@ -165,7 +168,7 @@ static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32
 static void avx512_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
                             const struct qn_activations *a, const int32_t *tokens, int32_t count,
                             float *out, int64_t out_stride, const int32_t *out_rows) {
-  if (count <= FEW) {
+  if (count <= (code_phases(code_of(&m->format)) > 1 ? FEW : FEW_SIMPLE)) {
     avx512_multiply_few(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
   } else {
     avx512_multiply_many(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);

@@ -22,8 +22,8 @@
 enum {
   TILE_ROWS = 64,
   TILE_TOKENS = 6,
-  /* Tokens that share an unpacked panel: bounds y, and makes unpacking nearly free. */
-  TILE_CHUNK = 192,
+  /* Tokens that share an unpacked panel: bounds y (24 KiB), and makes unpacking cheap. */
+  TILE_CHUNK = 96,
   /* Groups whose scales are prepared at a time, as many as load_scales takes. */
   TILE_GROUPS = 16,
   TILE_STEPS = TILES_PANEL / 4,
