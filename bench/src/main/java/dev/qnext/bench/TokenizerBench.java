@@ -32,6 +32,7 @@ public class TokenizerBench {
   @Param("")
   public String textFile = "";
 
+  @SuppressWarnings("NullAway.Init") // by load
   private Tokenizer tokenizer;
   private String text = "";
   private int[] ids = {};
