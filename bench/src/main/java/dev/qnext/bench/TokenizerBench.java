@@ -34,6 +34,7 @@ public class TokenizerBench {
 
   @SuppressWarnings("NullAway.Init") // by load
   private Tokenizer tokenizer;
+
   private String text = "";
   private int[] ids = {};
 
