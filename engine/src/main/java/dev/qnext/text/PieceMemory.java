@@ -7,8 +7,8 @@ import java.util.Arrays;
  * is full it forgets everything. For one thread.
  */
 final class PieceMemory {
-  private static final int MOST_SLOTS = 1 << 16;
-  private static final int MOST_RECORDED = 1 << 20;
+  private static final int MOST_SLOTS = 1 << 18;
+  private static final int MOST_RECORDED = 1 << 21;
 
   /** Further on nothing is looked for or kept: text can be made of pieces with the same hash. */
   private static final int MOST_PROBES = 64;

@@ -50,7 +50,8 @@ final class TokenizerCache {
       return TokenizerFile.read(file);
     }
     String place = file.toAbsolutePath().toString();
-    Path cached = cache.resolve("tokenizers").resolve(Long.toHexString(hash(place)) + SUFFIX);
+    Path folder = cache.resolve("tokenizers");
+    Path cached = folder.resolve(Long.toHexString(hash(place)) + SUFFIX);
     TokenizerTables known = restored(cached, place, state);
     if (known != null) {
       return known;
@@ -58,7 +59,7 @@ final class TokenizerCache {
     TokenizerTables tables = TokenizerFile.read(file);
     // A file that was written to meanwhile is for the next start.
     if (state.equals(state(file))) {
-      save(tables, cached, place, state);
+      save(tables, folder, cached, place, state);
     }
     return tables;
   }
@@ -106,7 +107,8 @@ final class TokenizerCache {
     return in.text().equals(place) && in.text().equals(state) ? TokenizerTables.restore(in) : null;
   }
 
-  private static void save(TokenizerTables tables, Path cached, String place, String state) {
+  private static void save(
+      TokenizerTables tables, Path folder, Path cached, String place, String state) {
     FlatWriter out = new FlatWriter();
     out.number(MAGIC);
     out.number(VERSION);
@@ -115,15 +117,15 @@ final class TokenizerCache {
     tables.save(out);
     out.number(checksum(ByteBuffer.wrap(out.written())));
     try {
-      Files.createDirectories(cached.getParent());
-      Path unfinished = Files.createTempFile(cached.getParent(), "new", null);
+      Files.createDirectories(folder);
+      Path unfinished = Files.createTempFile(folder, "new", null);
       try {
         Files.write(unfinished, out.written());
         Files.move(unfinished, cached, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         Files.deleteIfExists(unfinished);
       }
-      removeOrphans(cached.getParent());
+      removeOrphans(folder);
     } catch (IOException | DirectoryIteratorException e) {
       // A cache that cannot be written is none.
     }

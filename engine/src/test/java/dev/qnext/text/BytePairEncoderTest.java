@@ -60,13 +60,13 @@ class BytePairEncoderTest {
 
   /** More different pieces than are remembered, twice: it forgets, and remembers nothing wrong. */
   @Test
-  void gives80000PiecesTheSameIdsAsWithoutAMemory() {
+  void gives150000PiecesTheSameIdsAsWithoutAMemory() {
     BytePairModel model = tables().getLast().model();
     PieceMerger merger = new PieceMerger(model);
     BytePairEncoder encoder = new BytePairEncoder(model);
     for (int round = 0; round < 2; round++) {
       Random random = new Random(23);
-      for (int i = 0; i < 80_000; i++) {
+      for (int i = 0; i < 150_000; i++) {
         String piece = randomPiece(random, 3 + random.nextInt(20));
         byte[] bytes = piece.getBytes(StandardCharsets.UTF_8);
         int[] ids = new int[bytes.length];
