@@ -121,20 +121,21 @@ static inline __attribute__((always_inline)) void attention_block_products(
 
 /*
  * All blocks of c, the rows of one after the other: b is read once from beyond the nearest cache.
- * What lies so many bytes behind b will be wanted next.
+ * "ahead", as long as b, will be wanted next; NULL if nothing is known of that.
  */
 static void attention_products(int32_t rows, int32_t blocks, int32_t steps, const float *a, int32_t a_stride,
                                const uint16_t *b, int64_t block_stride, const float *factor, float *c,
-                               int32_t c_stride, int64_t ahead) {
+                               int32_t c_stride, const uint16_t *ahead) {
   for (int32_t j = 0; j < blocks;) {
     const uint16_t *from = b + j * block_stride;
+    const char *next = (const char *)(ahead == NULL ? from : ahead + j * block_stride);
     if (j + LANES_BLOCKS <= blocks) {
       attention_block_products(rows, LANES_BLOCKS, steps, a, a_stride, from, block_stride, factor, c + QN_LANES * j,
-                               c_stride, (const char *)from + ahead);
+                               c_stride, next);
       j += LANES_BLOCKS;
     } else {
       attention_block_products(rows, 1, steps, a, a_stride, from, block_stride, factor, c + QN_LANES * j, c_stride,
-                               (const char *)from + ahead);
+                               next);
       j++;
     }
   }
@@ -194,24 +195,23 @@ static void attention_attend(const struct qn_attend_tiles *run) {
     all = all < run->tokens ? all : run->tokens;
     const uint16_t *keys = run->cache + i * qn_tile_numbers(dim);
     const uint16_t *values = keys + (int64_t)QN_TILE * dim;
-    /* While keys are read the tile's values are fetched, and with those the next tile's keys. */
-    int64_t after_keys = (int64_t)QN_TILE * dim * (int64_t)sizeof *keys;
-    int64_t after_values = i + 1 < run->tiles ? (int64_t)QN_TILE * width * (int64_t)sizeof *values : 0;
+    /* While keys are read the tile's values are fetched, and with those the keys that come next. */
+    const uint16_t *next = i + 1 < run->tiles ? keys + qn_tile_numbers(dim) : run->next;
     int32_t last = run->first + run->tokens - tile_first;
     int32_t blocks = last >= QN_TILE ? QN_TILE / QN_LANES : (last + QN_LANES - 1) / QN_LANES;
     int32_t from = some * run->group;
     attention_products(rows - from, blocks, dim, run->queries + (int64_t)from * dim, dim, keys,
-                       (int64_t)dim * QN_LANES, NULL, run->scores + (int64_t)from * QN_TILE, QN_TILE, after_keys);
+                       (int64_t)dim * QN_LANES, NULL, run->scores + (int64_t)from * QN_TILE, QN_TILE, values);
     attention_weigh(run, from, tile_first);
     for (int32_t t = some; t < all; t++) {
       int32_t r = t * run->group;
       attention_products(run->group, width / QN_LANES, run->first + t + 1 - tile_first,
                          run->scores + (int64_t)r * QN_TILE, QN_TILE, values, QN_TILE * QN_LANES,
-                         run->factors + r, run->values + (int64_t)r * width, width, 0);
+                         run->factors + r, run->values + (int64_t)r * width, width, NULL);
     }
     int32_t r = all * run->group;
     attention_products(rows - r, width / QN_LANES, QN_TILE, run->scores + (int64_t)r * QN_TILE, QN_TILE, values,
-                       QN_TILE * QN_LANES, run->factors + r, run->values + (int64_t)r * width, width, after_values);
+                       QN_TILE * QN_LANES, run->factors + r, run->values + (int64_t)r * width, width, next);
   }
 }
 
