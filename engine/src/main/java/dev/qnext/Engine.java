@@ -74,8 +74,7 @@ public final class Engine implements AutoCloseable {
     return openOn(folder, () -> backend(backendName, threads, warnings));
   }
 
-  private static Backend backend(
-      @Nullable String name, int threads, Consumer<String> warnings) {
+  private static Backend backend(@Nullable String name, int threads, Consumer<String> warnings) {
     Backend backend = Backends.installed().open(name, warnings);
     if (threads > 0) {
       backend.useThreads(threads);
