@@ -87,6 +87,7 @@ struct attend {
   int32_t block; /* tokens whose queries go through the cache together */
   int32_t blocks;
   int32_t spans;
+  int32_t thread_count;
   uint8_t *threads; /* each thread's scratch */
   size_t thread_bytes;
 
@@ -147,9 +148,9 @@ static void gate_row(const struct attend *c, int32_t t, int32_t head, float sum,
   c->kernels->gate(dim, values, sum, c->q_gate + (2 * row + 1) * dim, c->out + row * dim);
 }
 
-/* Queries of tokens first_token to first_token + tokens - 1 against a span. */
+/* Queries of tokens first_token to first_token + tokens - 1 against a span; then another one's turn. */
 static struct qn_attend_tiles span_run(const struct attend *c, int32_t first_token, int32_t tokens,
-                                       int32_t kv_head, int32_t span) {
+                                       int32_t kv_head, int32_t span, int32_t next_span) {
   int32_t positions = c->first + first_token + tokens - span * QN_PAGE;
   positions = positions < QN_PAGE ? positions : QN_PAGE;
   return (struct qn_attend_tiles){
@@ -160,6 +161,7 @@ static struct qn_attend_tiles span_run(const struct attend *c, int32_t first_tok
       .tiles_first = span * QN_PAGE,
       .tiles = (positions + QN_TILE - 1) / QN_TILE,
       .cache = qn_kv_tiles(c->kv, span, kv_head),
+      .next = next_span < c->spans ? qn_kv_tiles(c->kv, next_span, kv_head) : NULL,
   };
 }
 
@@ -198,7 +200,7 @@ static void block_job(void *argument, int32_t job, int32_t thread) {
   }
   memset(all_values, 0, (size_t)rows * (size_t)c->width * sizeof *all_values);
   for (int32_t span = 0; span * QN_PAGE < c->first + t + tokens; span++) {
-    struct qn_attend_tiles run = span_run(c, t, tokens, kv_head, span);
+    struct qn_attend_tiles run = span_run(c, t, tokens, kv_head, span, span + 1);
     run.queries = queries;
     run.scores = scores;
     run.factors = factors;
@@ -241,7 +243,8 @@ static void span_job(void *argument, int32_t job, int32_t thread) {
   }
   int64_t row = section_row(c, span, kv_head, t);
   int32_t room = rows_in_lanes(c);
-  struct qn_attend_tiles run = span_run(c, t, tokens, kv_head, c->section_first + span);
+  struct qn_attend_tiles run = span_run(c, t, tokens, kv_head, c->section_first + span,
+                                       c->section_first + span + c->thread_count);
   run.queries = c->queries + section_row(c, 0, kv_head, t) * c->layer->head_dim;
   run.factors = (float *)(void *)(c->threads + (size_t)thread * c->thread_bytes);
   run.scores = run.factors + room;
@@ -303,7 +306,7 @@ static int attend_spans(struct qn_context *context, struct attend *c) {
 
 /* Rows that go through the cache together: enough to use what is read of it, few enough that they
  * and their sums stay in the second-level cache. */
-#define BLOCK_ROWS 64
+#define BLOCK_ROWS 96
 
 int qn_attend(struct qn_context *context, const struct qn_attention *layer, struct qn_kv *kv, int32_t first,
               int32_t tokens, const float *q_gate, const float *k, const float *v, float *out) {
@@ -321,6 +324,7 @@ int qn_attend(struct qn_context *context, const struct qn_attention *layer, stru
       .group = layer->heads / layer->kv_heads,
       .width = qn_whole_lanes(layer->head_dim),
       .spans = (first + tokens - 1) / QN_PAGE + 1,
+      .thread_count = threads,
   };
   c.block = c.group >= BLOCK_ROWS ? 1 : BLOCK_ROWS / c.group;
   c.blocks = (tokens + c.block - 1) / c.block;

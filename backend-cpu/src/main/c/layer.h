@@ -61,6 +61,7 @@ struct qn_attend_tiles {
   int32_t tiles_first;   /* position of the first tile's first key */
   int32_t tiles;
   const uint16_t *cache; /* the tiles, one behind the other */
+  const uint16_t *next;  /* the tile that this thread will probably read after them, or NULL */
   const float *queries;  /* [tokens * group, head_dim], times 1 / sqrt(head_dim) */
   float *scores;         /* scratch: [tokens * group, QN_TILE] */
   float *factors;        /* scratch: [tokens * group in whole lanes] */

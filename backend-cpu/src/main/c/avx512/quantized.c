@@ -4,10 +4,14 @@
  */
 #include "quantize.h"
 #include "reduce.h"
+#include "tiles.c"
 #include "unpack.h"
 
-/* Tokens that share one unpacking. */
-enum { FEW = 8 };
+/*
+ * Tokens that share one unpacking. With more, tiles.c is faster; it catches up sooner where codes do
+ * not straddle bytes and unpacking is simple.
+ */
+enum { FEW = 8, FEW_SIMPLE = 3 };
 
 /*
  * Memory is asked for this far ahead of its use, into the second cache. Codes by the byte: the
@@ -61,19 +65,6 @@ QN_INLINE __m512 chain(enum code code, int n, const __m512i *sums, const __m512 
     y = _mm512_fmadd_ps(product, _mm512_set1_ps(x_scale[i]), y);
   }
   return y;
-}
-
-/* y of rows from <= r < from + n. */
-static void write_rows(const struct qn_matrix *m, int32_t from, int32_t n, __m512 y, float *out) {
-  if (m->row_map == NULL) {
-    _mm512_mask_storeu_ps(out + from, (__mmask16)((1 << n) - 1), y);
-    return;
-  }
-  float row[ROWS];
-  _mm512_storeu_ps(row, y);
-  for (int32_t i = 0; i < n; i++) {
-    out[m->row_map[from + i]] = row[i];
-  }
 }
 
 /*
@@ -177,13 +168,9 @@ static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32
 static void avx512_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
                             const struct qn_activations *a, const int32_t *tokens, int32_t count,
                             float *out, int64_t out_stride, const int32_t *out_rows) {
-  for (int32_t t = 0; t < count; t += FEW) {
-    int32_t n = count - t < FEW ? count - t : FEW;
-    int32_t slice[FEW], slice_rows[FEW];
-    for (int32_t i = 0; i < n; i++) {
-      slice[i] = tokens == NULL ? t + i : tokens[t + i];
-      slice_rows[i] = out_rows == NULL ? t + i : out_rows[t + i];
-    }
-    avx512_multiply_few(m, expert, first, last, a, slice, n, out, out_stride, slice_rows);
+  if (count <= (code_phases(code_of(&m->format)) > 1 ? FEW : FEW_SIMPLE)) {
+    avx512_multiply_few(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+  } else {
+    avx512_multiply_many(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
   }
 }

@@ -22,8 +22,8 @@
 enum {
   TILE_ROWS = 64,
   TILE_TOKENS = 6,
-  /* Tokens that share an unpacked panel: bounds y, and makes unpacking nearly free. */
-  TILE_CHUNK = 192,
+  /* Tokens that share an unpacked panel: bounds y (24 KiB), and makes unpacking cheap. */
+  TILE_CHUNK = 96,
   /* Groups whose scales are prepared at a time, as many as load_scales takes. */
   TILE_GROUPS = 16,
   TILE_STEPS = TILES_PANEL / 4,
@@ -189,20 +189,6 @@ static void tile_scales(const struct qn_matrix *m, const struct rows rows[4], in
   }
 }
 
-/* Writes rows first <= r < last of one token. */
-static void tile_store(const struct qn_matrix *m, int32_t first, int32_t last, const float *y, float *out) {
-  for (int32_t r = first; r < last; r += 16) {
-    __mmask16 mask = (__mmask16)first_bytes(last - r < 16 ? last - r : 16);
-    __m512 rows = _mm512_load_ps(y + r - first);
-    if (m->row_map == NULL) {
-      _mm512_mask_storeu_ps(out + r, mask, rows);
-    } else {
-      __m512i to = _mm512_maskz_loadu_epi32(mask, m->row_map + r);
-      _mm512_mask_i32scatter_ps(out, mask, to, rows, sizeof(float));
-    }
-  }
-}
-
 /* Rows first <= r < last, at most 64, for at most TILE_CHUNK tokens: y [count][64]. */
 static void tile_block(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first,
                        int32_t last, const struct qn_activations *a, const int32_t *tokens,
@@ -271,7 +257,10 @@ static void avx512_multiply_many(const struct qn_matrix *m, int32_t expert, int3
       memset(y, 0, (size_t)(to - from) * sizeof y[0]);
       tile_block(m, &m->planes[expert], r, end, a, tokens, from, to - from, order, y);
       for (int32_t i = from; i < to; i++) {
-        tile_store(m, r, end, y[i - from], out + (out_rows == NULL ? i : out_rows[i]) * out_stride);
+        float *row = out + (out_rows == NULL ? i : out_rows[i]) * out_stride;
+        for (int32_t h = r; h < end; h += ROWS) {
+          write_rows(m, h, end - h < ROWS ? end - h : ROWS, _mm512_load_ps(y[i - from] + h - r), row);
+        }
       }
     }
   }

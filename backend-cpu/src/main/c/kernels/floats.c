@@ -13,12 +13,18 @@ enum {
   /* Rows that stay in the second cache while all tokens pass. */
   FLOATS_BLOCK = 32,
   FLOATS_MXFP8_GROUP = 32,
+  /* Memory is asked for so many bytes before its use; hardware does it too, but stops at each page. */
+  FLOATS_AHEAD = 16384,
 };
 
 /* How weights are stored: plain types, and then MXFP8. */
 enum floats_kind { FLOATS_F32 = QN_F32, FLOATS_F16 = QN_F16, FLOATS_BF16 = QN_BF16, FLOATS_MXFP8 };
 
 #define FLOATS_INLINE static inline __attribute__((always_inline))
+
+FLOATS_INLINE int64_t floats_bytes(enum floats_kind kind) {
+  return kind == FLOATS_MXFP8 ? 1 : kind == FLOATS_F32 ? 4 : 2;
+}
 
 /* Sixteen weights of a row from column k on. */
 FLOATS_INLINE lanes floats_weights(enum floats_kind kind, const uint8_t *row, const uint8_t *scales, int32_t k) {
@@ -62,6 +68,9 @@ FLOATS_INLINE void floats_tile(enum floats_kind kind, int tokens, int32_t column
   for (; k + 16 <= columns; k += 16) {
     lanes w[FLOATS_ROWS];
     for (int r = 0; r < FLOATS_ROWS; r++) {
+      if (tokens == 1) {
+        __builtin_prefetch(rows[r] + k * floats_bytes(kind) + FLOATS_AHEAD, 0, 2);
+      }
       w[r] = floats_weights(kind, rows[r], scales[r], k);
     }
     for (int i = 0; i < tokens; i++) {

@@ -71,15 +71,16 @@ public final class Engine implements AutoCloseable {
    */
   public static Engine open(
       Path folder, @Nullable String backendName, int threads, Consumer<String> warnings) {
-    return openOn(
-        folder,
-        () -> {
-          Backend backend = Backends.installed().open(backendName, warnings);
-          if (threads > 0) {
-            backend.useThreads(threads);
-          }
-          return backend;
-        });
+    return openOn(folder, () -> backend(backendName, threads, warnings));
+  }
+
+  private static Backend backend(
+      @Nullable String name, int threads, Consumer<String> warnings) {
+    Backend backend = Backends.installed().open(name, warnings);
+    if (threads > 0) {
+      backend.useThreads(threads);
+    }
+    return backend;
   }
 
   static Engine openOn(Path folder, Supplier<Backend> backends) {
@@ -107,13 +108,17 @@ public final class Engine implements AutoCloseable {
    * Runs work on the engine's thread with a backend of its own, which is closed afterwards.
    *
    * @param backendName null or "auto" takes the best that works here
+   * @param threads as for {@link #open(Path, String, int, Consumer)}
    * @param warnings gets what the user should know though it goes on, in a sentence each
    */
   public static <T> T withBackend(
-      @Nullable String backendName, Consumer<String> warnings, Function<Backend, T> work) {
+      @Nullable String backendName,
+      int threads,
+      Consumer<String> warnings,
+      Function<Backend, T> work) {
     return await(
         onThread(() -> {
-          try (Backend backend = Backends.installed().open(backendName, warnings)) {
+          try (Backend backend = backend(backendName, threads, warnings)) {
             return work.apply(backend);
           }
         }));

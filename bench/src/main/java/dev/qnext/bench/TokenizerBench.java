@@ -21,8 +21,8 @@ import org.openjdk.jmh.annotations.Warmup;
 @State(Scope.Benchmark)
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Fork(1)
-@Warmup(iterations = 4, time = 1)
-@Measurement(iterations = 5, time = 1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 3, time = 1)
 public class TokenizerBench {
   /** The tokenizer.json; a parameter, since forks get those. */
   @Param("")
@@ -32,7 +32,9 @@ public class TokenizerBench {
   @Param("")
   public String textFile = "";
 
+  @SuppressWarnings("NullAway.Init") // by load
   private Tokenizer tokenizer;
+
   private String text = "";
   private int[] ids = {};
 
@@ -46,7 +48,7 @@ public class TokenizerBench {
   /** The first text of a process: nothing is compiled, no piece was seen before. */
   @Benchmark
   @BenchmarkMode(Mode.SingleShotTime)
-  @Fork(7)
+  @Fork(5)
   @Warmup(iterations = 0)
   @Measurement(iterations = 1)
   public int[] cold() {

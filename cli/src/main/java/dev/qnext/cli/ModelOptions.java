@@ -61,18 +61,29 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
-    if (threads != null && (threads < 1 || threads > MOST_THREADS)) {
-      throw new UsageException(
-          "--threads is %d but must be between 1 and %d".formatted(threads, MOST_THREADS), null);
-    }
     leaveInOrder();
-    int count = threads == null ? 0 : threads;
-    return Engine.open(folder, backend, count, warning -> System.err.println("qnext: " + warning));
+    return Engine.open(folder, backend, threads(), ModelOptions::warn);
   }
 
   /** Runs work on the engine's thread with the chosen backend alone. */
   <T> T withBackend(Function<Backend, T> work) {
-    return Engine.withBackend(backend, warning -> System.err.println("qnext: " + warning), work);
+    return Engine.withBackend(backend, threads(), ModelOptions::warn, work);
+  }
+
+  /** 0 where none were asked for. */
+  private int threads() {
+    if (threads == null) {
+      return 0;
+    }
+    if (threads < 1 || threads > MOST_THREADS) {
+      throw new UsageException(
+          "--threads is %d but must be between 1 and %d".formatted(threads, MOST_THREADS), null);
+    }
+    return threads;
+  }
+
+  private static void warn(String warning) {
+    System.err.println("qnext: " + warning);
   }
 
   /** From now on a signal ends what the engine's thread is doing before the process. */

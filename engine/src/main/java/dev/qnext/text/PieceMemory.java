@@ -7,8 +7,11 @@ import java.util.Arrays;
  * is full it forgets everything. For one thread.
  */
 final class PieceMemory {
-  private static final int MOST_SLOTS = 1 << 16;
-  private static final int MOST_RECORDED = 1 << 20;
+  private static final int MOST_SLOTS = 1 << 18;
+  private static final int MOST_RECORDED = 1 << 21;
+
+  /** Further on nothing is looked for or kept: text can be made of pieces with the same hash. */
+  private static final int MOST_PROBES = 64;
 
   // Open addressing, at most half full: hash << 32 | place of the record. Place 0 is free.
   private long[] slots = new long[1 << 10];
@@ -29,15 +32,16 @@ final class PieceMemory {
   /** The record of the piece {@code text[from, to)}, or 0. */
   int find(int hash, char[] text, int from, int to) {
     long[] table = slots;
-    for (int slot = hash; ; slot++) {
-      long entry = table[slot & table.length - 1];
+    for (int probe = 0; probe < MOST_PROBES; probe++) {
+      long entry = table[hash + probe & table.length - 1];
       if (entry == 0) {
-        return 0;
+        break;
       }
       if ((int) (entry >> 32) == hash && isAt((int) entry, text, from, to)) {
         return (int) entry;
       }
     }
+    return 0;
   }
 
   private boolean isAt(int record, char[] text, int from, int to) {
@@ -109,10 +113,11 @@ final class PieceMemory {
   }
 
   private void put(long entry) {
-    int slot = (int) (entry >> 32) & slots.length - 1;
-    while (slots[slot] != 0) {
-      slot = slot + 1 & slots.length - 1;
+    int hash = (int) (entry >> 32);
+    int free = 0;
+    while (free < MOST_PROBES && slots[hash + free & slots.length - 1] != 0) {
+      free++;
     }
-    slots[slot] = entry;
+    slots[hash + free % MOST_PROBES & slots.length - 1] = entry;
   }
 }

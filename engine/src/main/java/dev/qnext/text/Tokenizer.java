@@ -66,7 +66,8 @@ public final class Tokenizer {
   }
 
   /**
-   * Loads a tokenizer.json.
+   * Loads a tokenizer.json, from the tables in the user's cache where they were made of this very
+   * file.
    *
    * @param folderOrFile the file, or the folder of a model that holds it
    * @throws dev.qnext.QnextException where the file is missing, broken, or not a byte-level BPE of

@@ -1,9 +1,14 @@
 package dev.qnext.text;
 
+import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -23,6 +28,7 @@ final class TokenizerCache {
   private static final int VERSION = 1;
 
   private static final int MAGIC = 0x71_74_6F_6B;
+  private static final String SUFFIX = ".tables";
 
   /** Smaller files, in bytes, are read in the time that their cache would take. */
   private static final long SMALLEST = 1 << 16;
@@ -39,45 +45,46 @@ final class TokenizerCache {
    * @param cache null for none
    */
   static TokenizerTables read(Path file, @Nullable Path cache) {
-    String origin = cache == null ? null : origin(file);
-    if (cache == null || origin == null) {
+    String state = cache == null ? null : state(file);
+    if (cache == null || state == null) {
       return TokenizerFile.read(file);
     }
-    Path cached = cache.resolve("tokenizers").resolve(Long.toHexString(hash(file)) + ".tables");
-    TokenizerTables known = restored(cached, origin);
+    String place = file.toAbsolutePath().toString();
+    Path folder = cache.resolve("tokenizers");
+    Path cached = folder.resolve(Long.toHexString(hash(place)) + SUFFIX);
+    TokenizerTables known = restored(cached, place, state);
     if (known != null) {
       return known;
     }
     TokenizerTables tables = TokenizerFile.read(file);
     // A file that was written to meanwhile is for the next start.
-    if (origin.equals(origin(file))) {
-      save(tables, cached, origin);
+    if (state.equals(state(file))) {
+      save(tables, folder, cached, place, state);
     }
     return tables;
   }
 
-  /** The state of a file: which it is and when it was changed; null for small and missing ones. */
-  private static @Nullable String origin(Path file) {
+  /** Which file it is and when it was changed; null for small and missing ones. */
+  private static @Nullable String state(Path file) {
     try {
       // ctime is the system's own: no copy or archive sets it back.
       String state =
           Files.readAttributes(file, "unix:dev,ino,size,lastModifiedTime,ctime").toString();
-      return Files.size(file) < SMALLEST ? null : file.toAbsolutePath().toString().concat(state);
+      return Files.size(file) < SMALLEST ? null : state;
     } catch (IOException | UnsupportedOperationException e) {
       return null;
     }
   }
 
-  private static long hash(Path file) {
+  private static long hash(String place) {
     long hash = 0;
-    String path = file.toAbsolutePath().toString();
-    for (int i = 0; i < path.length(); i++) {
-      hash = (hash ^ path.charAt(i)) * 0x100000001B3L;
+    for (int i = 0; i < place.length(); i++) {
+      hash = (hash ^ place.charAt(i)) * 0x100000001B3L;
     }
     return hash;
   }
 
-  private static @Nullable TokenizerTables restored(Path cached, String origin) {
+  private static @Nullable TokenizerTables restored(Path cached, String place, String state) {
     ByteBuffer all;
     // A direct buffer: read and checked without another copy. Mapping would take longer.
     try (FileChannel channel = FileChannel.open(cached)) {
@@ -97,28 +104,62 @@ final class TokenizerCache {
       return null;
     }
     FlatReader in = new FlatReader(all.position(2 * Integer.BYTES));
-    return in.text().equals(origin) ? TokenizerTables.restore(in) : null;
+    return in.text().equals(place) && in.text().equals(state) ? TokenizerTables.restore(in) : null;
   }
 
-  private static void save(TokenizerTables tables, Path cached, String origin) {
+  private static void save(
+      TokenizerTables tables, Path folder, Path cached, String place, String state) {
     FlatWriter out = new FlatWriter();
     out.number(MAGIC);
     out.number(VERSION);
-    out.text(origin);
+    out.text(place);
+    out.text(state);
     tables.save(out);
     out.number(checksum(ByteBuffer.wrap(out.written())));
     try {
-      Files.createDirectories(cached.getParent());
-      Path unfinished = Files.createTempFile(cached.getParent(), "new", null);
+      Files.createDirectories(folder);
+      Path unfinished = Files.createTempFile(folder, "new", null);
       try {
         Files.write(unfinished, out.written());
         Files.move(unfinished, cached, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         Files.deleteIfExists(unfinished);
       }
-    } catch (IOException e) {
+      removeOrphans(folder);
+    } catch (IOException | DirectoryIteratorException e) {
       // A cache that cannot be written is none.
     }
+  }
+
+  /** Removes the tables of files that are gone. */
+  private static void removeOrphans(Path folder) throws IOException {
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
+      for (Path cached : all) {
+        String place = place(cached);
+        if (place != null && !new File(place).exists()) {
+          Files.deleteIfExists(cached);
+        }
+      }
+    }
+  }
+
+  /**
+   * The place of the tokenizer.json from which a file of this cache was made; null where unknown.
+   */
+  private static @Nullable String place(Path cached) throws IOException {
+    byte[] head;
+    try (InputStream in = Files.newInputStream(cached)) {
+      head = in.readNBytes(1 << 14);
+    }
+    int start = 3 * Integer.BYTES;
+    FlatReader reader = new FlatReader(ByteBuffer.wrap(head));
+    if (head.length < start || reader.number() != MAGIC || reader.number() != VERSION) {
+      return null;
+    }
+    int length = reader.number();
+    return length < 0 || length > head.length - start
+        ? null
+        : new String(head, start, length, StandardCharsets.UTF_8);
   }
 
   private static int checksum(ByteBuffer bytes) {

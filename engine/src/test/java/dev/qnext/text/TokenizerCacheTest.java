@@ -134,6 +134,19 @@ class TokenizerCacheTest {
   }
 
   @Test
+  void removesTheTablesOfFilesThatAreGone() throws IOException {
+    Path file = write(large("abc"));
+    Tokenizer.load(file, folder);
+    Path moved = Files.createDirectory(folder.resolve("other")).resolve("tokenizer.json");
+    Files.move(file, moved);
+    Tokenizer.load(moved, folder);
+    // One of two, and the one that is used.
+    Files.setLastModifiedTime(cached(), FileTime.fromMillis(0));
+    Tokenizer.load(moved, folder);
+    assertThat(Files.getLastModifiedTime(cached())).isEqualTo(FileTime.fromMillis(0));
+  }
+
+  @Test
   void worksWhereNothingCanBeWritten() throws IOException {
     Path file = write(large("abc"));
     int[] ids = Tokenizer.load(file, null).encode(TEXT);
