@@ -18,7 +18,7 @@ struct named_format {
 };
 
 /* ORDINARY data has numbers such as models have; the rest is for what only accidents bring. */
-enum weights { WEIGHTS_ORDINARY, WEIGHTS_LARGEST_CODES, WEIGHTS_ANY_SCALES, WEIGHT_KINDS };
+enum weights { WEIGHTS_ORDINARY, WEIGHTS_LARGEST_CODES, WEIGHTS_ANY_SCALES, WEIGHTS_SMALLEST_SCALES, WEIGHT_KINDS };
 enum inputs {
   INPUTS_ORDINARY,
   INPUTS_ONE_OUTLIER, /* per group */
@@ -94,10 +94,28 @@ static void case_bytes(struct rng *r, uint8_t *at, size_t n) {
   }
 }
 
+/* Denormal scales; for E8M0 the lowest three codes. */
+static void case_smallest(struct rng *r, const struct qn_format *f, uint8_t *at, size_t bytes) {
+  case_bytes(r, at, bytes);
+  for (size_t i = 0; i < bytes; i++) {
+    if (f->mode != QN_AFFINE) {
+      at[i] = f->mode == QN_NVFP4 ? at[i] & 0x87 : at[i] % 3;
+    } else if (f->type == QN_F32) {
+      at[i] &= i % 4 == 3 ? 0x80 : i % 4 == 2 ? 0x7F : 0xFF;
+    } else if (i % 2 == 1) {
+      at[i] &= f->type == QN_F16 ? 0x83 : 0x80;
+    } else if (f->type == QN_BF16) {
+      at[i] &= 0x7F;
+    }
+  }
+}
+
 static void case_scales(struct one_case *c, struct rng *r, uint8_t *at, size_t bytes, float size) {
   const struct qn_format *f = &c->format->format;
   if (c->weights == WEIGHTS_ANY_SCALES) {
     case_bytes(r, at, bytes);
+  } else if (c->weights == WEIGHTS_SMALLEST_SCALES) {
+    case_smallest(r, f, at, bytes);
   } else if (f->mode == QN_AFFINE) {
     case_plain_numbers(r, at, f->type, (int32_t)(bytes / (f->type == QN_F32 ? 4 : 2)), size);
   } else {

@@ -15,7 +15,7 @@ static void table_multiply(const struct qn_matrix *m, int32_t expert, int32_t fi
                            const struct qn_activations *a, const int32_t *tokens, int32_t count,
                            float *out, int64_t out_stride, const int32_t *out_rows) {
   if (qn_takes_integers(&m->format)) {
-    avx2_multiply(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+    steps_multiply(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
   } else {
     floats_multiply(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
   }
@@ -23,7 +23,7 @@ static void table_multiply(const struct qn_matrix *m, int32_t expert, int32_t fi
 
 const struct qn_kernels QN_TABLE = {
     .name = QN_TABLE_NAME,
-    .quantize = avx2_quantize,
+    .quantize = steps_quantize,
     .multiply = table_multiply,
     .layer = &layer_kernels,
 };

@@ -15,21 +15,25 @@
 
 #include <immintrin.h>
 
-#define AVX2_INLINE static inline __attribute__((always_inline))
+#define STEP_INLINE static inline __attribute__((always_inline))
 
-AVX2_INLINE int avx2_vectors(int bits) { return bits == 3 ? 8 : bits == 2 || bits == 6 ? 4 : bits == 4 ? 2 : 1; }
+/* Neighbouring codes in a byte lane, and with it vectors of a block. */
+STEP_INLINE int step_codes(int bits) { return bits == 3 ? 8 : bits == 2 || bits == 6 ? 4 : bits == 4 ? 2 : 1; }
+STEP_INLINE int step_vectors(int bits) { return step_codes(bits); }
+
+STEP_INLINE int step_block_bytes(int bits) { return 4 * step_vectors(bits) * bits; }
 
 /* E2M1 numbers are unpacked as twice the number plus this, so that they are not negative. */
 #define AVX2_FP4_ZERO 12
 
-AVX2_INLINE __m256i avx2_load(const void *at) { return _mm256_loadu_si256(at); }
+STEP_INLINE __m256i avx2_load(const void *at) { return _mm256_loadu_si256(at); }
 
-AVX2_INLINE __m256i avx2_load_halves(const uint8_t *low, const uint8_t *high) {
+STEP_INLINE __m256i avx2_load_halves(const uint8_t *low, const uint8_t *high) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)low)),
                                  _mm_loadu_si128((const __m128i *)high), 1);
 }
 
-AVX2_INLINE __m256i avx2_both_halves(const int8_t *at) {
+STEP_INLINE __m256i avx2_both_halves(const int8_t *at) {
   return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)at));
 }
 
@@ -38,7 +42,7 @@ AVX2_INLINE __m256i avx2_both_halves(const int8_t *at) {
 #define AVX2_LEFT(x, n, mask) _mm256_and_si256(_mm256_slli_epi16(x, n), _mm256_set1_epi8(mask))
 
 /* 96 bytes as three vectors: p[c] has the bytes 3 j + c, j < 32. */
-AVX2_INLINE void avx2_thirds(const uint8_t *at, __m256i *p) {
+STEP_INLINE void avx2_thirds(const uint8_t *at, __m256i *p) {
   /* [c][k]: where bytes of p[c] are in the k-th 16 of 48. */
   static const _Alignas(16) int8_t from[3][3][16] = {
       {{0, 3, 6, 9, 12, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1},
@@ -61,7 +65,7 @@ AVX2_INLINE void avx2_thirds(const uint8_t *at, __m256i *p) {
   }
 }
 
-AVX2_INLINE void avx2_unpack3(const uint8_t *codes, __m256i *u) {
+STEP_INLINE void avx2_unpack3(const uint8_t *codes, __m256i *u) {
   __m256i p[3];
   avx2_thirds(codes, p);
   u[0] = _mm256_and_si256(p[0], _mm256_set1_epi8(7));
@@ -74,7 +78,7 @@ AVX2_INLINE void avx2_unpack3(const uint8_t *codes, __m256i *u) {
   u[7] = AVX2_RIGHT(p[2], 5, 7);
 }
 
-AVX2_INLINE void avx2_unpack5(const uint8_t *codes, __m256i *u) {
+STEP_INLINE void avx2_unpack5(const uint8_t *codes, __m256i *u) {
   /* Two codes are ten bits and lie in two bytes. Both loads stay within the 20 bytes. */
   __m256i from = _mm256_setr_epi8(0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 6, 7, 7, 8, 8, 9, 6, 7, 7, 8, 8, 9, 9, 10, 11, 12,
                                   12, 13, 13, 14, 14, 15);
@@ -85,7 +89,7 @@ AVX2_INLINE void avx2_unpack5(const uint8_t *codes, __m256i *u) {
                          _mm256_and_si256(_mm256_srli_epi16(pairs, 3), _mm256_set1_epi16(0x1F00)));
 }
 
-AVX2_INLINE void avx2_unpack6(const uint8_t *codes, __m256i *u) {
+STEP_INLINE void avx2_unpack6(const uint8_t *codes, __m256i *u) {
   __m256i p[3];
   avx2_thirds(codes, p);
   u[0] = _mm256_and_si256(p[0], _mm256_set1_epi8(63));
@@ -95,7 +99,7 @@ AVX2_INLINE void avx2_unpack6(const uint8_t *codes, __m256i *u) {
 }
 
 /* One block. */
-AVX2_INLINE void avx2_unpack(int mode, int bits, const uint8_t *codes, __m256i *u) {
+STEP_INLINE void step_unpack(int mode, int bits, const uint8_t *codes, __m256i *u) {
   switch (bits) {
     case 2: {
       __m256i x = avx2_load(codes);
@@ -132,7 +136,7 @@ AVX2_INLINE void avx2_unpack(int mode, int bits, const uint8_t *codes, __m256i *
 }
 
 /* Eight scales or biases in f32, as qn_scale gives them. */
-AVX2_INLINE __m256 avx2_scales(int mode, int type, const uint8_t *at) {
+STEP_INLINE __m256 step_scales(int mode, int type, const uint8_t *at) {
   if (mode == QN_MXFP4) {
     __m256i code = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)at));
     __m256i nan = _mm256_cmpeq_epi32(code, _mm256_set1_epi32(255));

@@ -16,17 +16,17 @@
 
 #include <arm_neon.h>
 
-#define NEON_INLINE static inline __attribute__((always_inline))
+#define STEP_INLINE static inline __attribute__((always_inline))
 
 /* Neighbouring codes in a byte lane, and with it vectors of a block. */
-NEON_INLINE int neon_codes(int bits) { return bits == 3 ? 8 : bits == 2 || bits == 6 ? 4 : bits == 4 ? 2 : 1; }
-NEON_INLINE int neon_vectors(int bits) { return bits == 5 ? 2 : neon_codes(bits); }
+STEP_INLINE int step_codes(int bits) { return bits == 3 ? 8 : bits == 2 || bits == 6 ? 4 : bits == 4 ? 2 : 1; }
+STEP_INLINE int step_vectors(int bits) { return bits == 5 ? 2 : step_codes(bits); }
 
-NEON_INLINE int neon_block_bytes(int bits) { return 2 * neon_vectors(bits) * bits; }
+STEP_INLINE int step_block_bytes(int bits) { return 2 * step_vectors(bits) * bits; }
 
-NEON_INLINE uint8x16_t neon_and(uint8x16_t x, uint8_t mask) { return vandq_u8(x, vdupq_n_u8(mask)); }
+STEP_INLINE uint8x16_t neon_and(uint8x16_t x, uint8_t mask) { return vandq_u8(x, vdupq_n_u8(mask)); }
 
-NEON_INLINE void neon_unpack3(const uint8_t *codes, uint8x16_t *u) {
+STEP_INLINE void neon_unpack3(const uint8_t *codes, uint8x16_t *u) {
   uint8x16x3_t p = vld3q_u8(codes);
   u[0] = neon_and(p.val[0], 7);
   u[1] = neon_and(vshrq_n_u8(p.val[0], 3), 7);
@@ -39,14 +39,14 @@ NEON_INLINE void neon_unpack3(const uint8_t *codes, uint8x16_t *u) {
 }
 
 /* Sixteen codes; "from" says where the two bytes of each two are. */
-NEON_INLINE uint8x16_t neon_unpack5(uint8x16_t bytes, uint8x16_t from) {
+STEP_INLINE uint8x16_t neon_unpack5(uint8x16_t bytes, uint8x16_t from) {
   static const int16_t down[8] = {0, -2, -4, -6, 0, -2, -4, -6};
   uint16x8_t pairs = vshlq_u16(vreinterpretq_u16_u8(vqtbl1q_u8(bytes, from)), vld1q_s16(down));
   pairs = vsliq_n_u16(pairs, vshrq_n_u16(pairs, 5), 8);
   return neon_and(vreinterpretq_u8_u16(pairs), 31);
 }
 
-NEON_INLINE void neon_unpack6(const uint8_t *codes, uint8x16_t *u) {
+STEP_INLINE void neon_unpack6(const uint8_t *codes, uint8x16_t *u) {
   uint8x16x3_t p = vld3q_u8(codes);
   u[0] = neon_and(p.val[0], 63);
   u[1] = neon_and(vsliq_n_u8(vshrq_n_u8(p.val[0], 6), p.val[1], 2), 63);
@@ -55,7 +55,7 @@ NEON_INLINE void neon_unpack6(const uint8_t *codes, uint8x16_t *u) {
 }
 
 /* One block. */
-NEON_INLINE void neon_unpack(int mode, int bits, const uint8_t *codes, int8x16_t *to) {
+STEP_INLINE void step_unpack(int mode, int bits, const uint8_t *codes, int8x16_t *to) {
   uint8x16_t u[8];
   switch (bits) {
     case 2: {
@@ -94,13 +94,13 @@ NEON_INLINE void neon_unpack(int mode, int bits, const uint8_t *codes, int8x16_t
     default:
       u[0] = veorq_u8(vld1q_u8(codes), vdupq_n_u8(128));
   }
-  for (int i = 0; i < neon_vectors(bits); i++) {
+  for (int i = 0; i < step_vectors(bits); i++) {
     to[i] = vreinterpretq_s8_u8(u[i]);
   }
 }
 
 /* Four scales or biases in f32, as qn_scale gives them. */
-NEON_INLINE float32x4_t neon_scales(int mode, int type, const uint8_t *at) {
+STEP_INLINE float32x4_t step_scales(int mode, int type, const uint8_t *at) {
   if (mode == QN_MXFP4 || mode == QN_NVFP4) {
     uint32_t four;
     memcpy(&four, at, sizeof four);
