@@ -4,6 +4,8 @@
 
 Each measurement is its own process, so that none keeps memory from the next. What each of them reports is one object:
 {program, version, model, bytes, bytes_per_token, decode: [{depth, tokens_per_s}], prefill: [{tokens, tokens_per_s}]}.
+Bytes per token are counted as `qnext bench` does: weights, 10 of 64 experts, keys and values of the context, and
+the recurrent state twice, as it is read and written.
 """
 
 import argparse
@@ -20,7 +22,16 @@ import gguf_model
 HERE = pathlib.Path(__file__).parent
 DEPTHS, PREFILL = (0, 4096, 16384), (128, 512, 2048)
 KV_BYTES = 12 * 2 * 512 * 2  # of one token of context: layers, keys and values, numbers, bytes of f16
-PAIRS = (("4bit", "Q4_K_M"), ("4bit", "Q4_0"), ("3bit", "Q3_K_M"), ("qx53n", "Q3_K_M"))
+STATE_BYTES = 36 * (32 * 128 * 128 + 3 * 8192) * 4  # recurrent: layers, delta rule and convolution, bytes of f32
+PAIRS = (
+    ("4bit", "llama.cpp", "Q4_K_M"),
+    ("4bit", "llama.cpp", "Q4_0"),
+    ("3bit", "llama.cpp", "Q3_K_M"),
+    ("qx53n", "llama.cpp", "Q3_K_M"),
+    ("4bit", "ik_llama.cpp*", "four bits"),
+    ("3bit", "ik_llama.cpp*", "three bits"),
+    ("4bit", "mlx-lm", "4bit"),
+)
 
 # ik_llama.cpp is in no package. Issue 5 of this project's tracker has its figures for this shape, seen where memory
 # reads 46 to 48 GB/s; the best of each range stands here.
@@ -51,7 +62,7 @@ def qnext(program, recipe, threads):
     )
     return report | {
         "program": "qnext",
-        "version": "of this folder",
+        "version": "(this folder)",
         "model": recipe,
         "bytes": report["model"]["bytes"],
         "bytes_per_token": report["model"]["bytes_per_token"],
@@ -61,15 +72,16 @@ def qnext(program, recipe, threads):
 def llama_cpp(work, file_type, threads):
     path = work / f"{file_type}.gguf"
     subprocess.run([sys.executable, HERE / "gguf_model.py", file_type, path], check=True)
-    report = python("llama_cpp_speed.py", path, threads) | {
+    about = {
         "program": "llama.cpp",
-        "version": "llama-cpp-python " + importlib.metadata.version("llama-cpp-python"),
+        "version": "(llama-cpp-python " + importlib.metadata.version("llama-cpp-python") + ")",
         "model": file_type,
         "bytes": path.stat().st_size,
-        "bytes_per_token": gguf_model.bytes_per_token(path),
+        "bytes_per_token": gguf_model.bytes_per_token(path) + 2 * STATE_BYTES,
     }
+    for packing in ("stored", "repacked"):
+        yield python("llama_cpp_speed.py", path, threads, packing) | about | {"packing": packing}
     path.unlink()
-    return report
 
 
 def mlx_lm(work):
@@ -80,8 +92,10 @@ def mlx_lm(work):
     }
 
 
-def speed(report, part, key, value):
-    return next((entry["tokens_per_s"] for entry in report[part] if entry[key] == value), None)
+def speed(reports, part, key, value):
+    """The best of these reports; None where none has it."""
+    speeds = (entry["tokens_per_s"] for report in reports for entry in report[part] if entry[key] == value)
+    return max(speeds, default=None)
 
 
 def cell(value, form="{:.1f}"):
@@ -89,10 +103,10 @@ def cell(value, form="{:.1f}"):
 
 
 def shares(report, bandwidth):
-    """Of the bandwidth, at each depth: what one token must read of weights, keys and values, times tokens per second."""
+    """What a token must read and write times tokens per second, of what the memory can do."""
     for entry in report["decode"]:
         if "bytes_per_token" in report:
-            entry["bytes_per_token"] = report["bytes_per_token"] + entry["depth"] * KV_BYTES
+            entry.setdefault("bytes_per_token", report["bytes_per_token"] + entry["depth"] * KV_BYTES)
             entry["share_of_bandwidth"] = entry["bytes_per_token"] * entry["tokens_per_s"] / bandwidth
 
 
@@ -107,39 +121,29 @@ def speeds(reports):
     rows = [heads + [f"prefill {tokens:,}" for tokens in PREFILL]]
     for report in reports:
         at = {entry["depth"]: entry for entry in report["decode"]}
-        row = [f"{report['program']} {report['model']}"]
+        row = [" ".join([report["program"], report["model"], report.get("packing", "")])]
         row += [cell(report.get(key) and report[key] / scale, form) for key, scale, form in
                 (("bytes", 1e9, "{:.2f}"), ("bytes_per_token", 1e6, "{:,.0f}"))]
         row += [cell(at.get(depth, {}).get("tokens_per_s"), "{:.2f}") for depth in DEPTHS]
         row += [cell(at.get(depth, {}).get("share_of_bandwidth"), "{:.0%}") for depth in DEPTHS]
-        row += [cell(speed(report, "prefill", "tokens", tokens)) for tokens in PREFILL]
+        row += [cell(speed([report], "prefill", "tokens", tokens)) for tokens in PREFILL]
         rows.append(row)
     table(rows)
 
 
 def ratios(reports):
-    rows = [["", *(f"{depth:,}" for depth in DEPTHS), *(f"prefill {tokens:,}" for tokens in PREFILL)]]
-    found = {(report["program"], report["model"]): report for report in reports}
-    for recipe, file_type in PAIRS:
-        ours, theirs = found.get(("qnext", recipe)), found.get(("llama.cpp", file_type))
-        if ours and theirs:
-            rows.append(ratio(ours, theirs))
-    for recipe, name in (("4bit", "four bits"), ("3bit", "three bits")):
-        ours, theirs = found.get(("qnext", recipe)), found.get(("ik_llama.cpp*", name))
-        if ours and theirs:
-            rows.append(ratio(ours, theirs))
-    if len(rows) > 1:
-        print("\n# Times as fast")
-        table(rows)
-
-
-def ratio(ours, theirs):
+    """qnext's speeds over the best that a peer reached with the same bits, packed in whatever way."""
     columns = [("decode", "depth", depth) for depth in DEPTHS] + [("prefill", "tokens", tokens) for tokens in PREFILL]
-    row = [f"qnext {ours['model']} / {theirs['program']} {theirs['model']}"]
-    for column in columns:
-        a, b = speed(ours, *column), speed(theirs, *column)
-        row.append(cell(a / b if a and b else None, "{:.2f}"))
-    return row
+    rows = [["", *(f"{depth:,}" for depth in DEPTHS), *(f"prefill {tokens:,}" for tokens in PREFILL)]]
+    for recipe, program, model in PAIRS:
+        ours = [report for report in reports if (report["program"], report["model"]) == ("qnext", recipe)]
+        theirs = [report for report in reports if (report["program"], report["model"]) == (program, model)]
+        if ours and theirs:
+            speeds = [(speed(ours, *column), speed(theirs, *column)) for column in columns]
+            rows.append([f"qnext {recipe} / {program} {model}", *(cell(a and b and a / b, "{:.2f}") for a, b in speeds)])
+    if len(rows) > 1:
+        print("\n# Times as fast as a peer at its best")
+        table(rows)
 
 
 def scaled(report, bandwidth):
@@ -148,18 +152,13 @@ def scaled(report, bandwidth):
     return report | {"program": "ik_llama.cpp*", "decode": decode}
 
 
-def processor():
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if pathlib.Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/bench-peers")
     parser.add_argument("qnext", help=argparse.SUPPRESS)
     parser.add_argument("work", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write all reports into this file too")
     parser.add_argument("--recipes", default="4bit,3bit,qx53n,qx86n-hi", help="of qnext (%(default)s)")
-    parser.add_argument("--gguf", default="Q4_K_M,Q4_0,Q3_K_M", help="types of llama.cpp (%(default)s)")
+    parser.add_argument("--gguf", default="Q4_K_M,Q3_K_M,Q4_0", help="types of llama.cpp (%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="of qnext and llama.cpp (%(default)s)")
     parser.add_argument("--without", action="append", default=[], choices=("qnext", "llama.cpp", "mlx-lm"))
     return parser.parse_args()
@@ -173,16 +172,18 @@ def main():
     reports = []
     for i in range(max(len(recipes), len(types))):
         reports += [qnext(asked.qnext, recipe, asked.threads) for recipe in recipes[i : i + 1]]
-        reports += [llama_cpp(asked.work, file_type, asked.threads) for file_type in types[i : i + 1]]
+        for file_type in types[i : i + 1]:
+            reports += llama_cpp(asked.work, file_type, asked.threads)
     if "mlx-lm" not in asked.without:
         reports.append(mlx_lm(asked.work))
 
     measured = [report["limits"]["memory_read_bytes_per_s"] for report in reports if "limits" in report]
     bandwidth = max(measured, default=None)
-    machine = {"processor": processor(), "threads": asked.threads, "memory_read_bytes_per_s": bandwidth}
+    processor = next((report["machine"]["cpu"] for report in reports if "machine" in report), platform.machine())
+    machine = {"processor": processor, "threads": asked.threads, "memory_read_bytes_per_s": bandwidth}
     command = " ".join(["scripts/bench-peers", *sys.argv[3:]])
     read = f"memory reads {bandwidth / 1e9:.1f} GB/s" if bandwidth else "memory bandwidth not measured, as it is qnext's"
-    print(f"# {began}, {command}\n# {machine['processor']}, {asked.threads} threads, {read}")
+    print(f"# {began}, {command}\n# {processor}, {asked.threads} threads, {read}")
     print("# " + ", ".join(sorted({report["program"] + " " + report["version"] for report in reports})))
     print("# Tokens per second at depths, share of the memory bandwidth at the same depths, prefill in tokens per second")
     if bandwidth:
@@ -199,4 +200,5 @@ def main():
         asked.json.write_text(json.dumps({"began": began, "command": command, "machine": machine, "reports": reports}, indent=2) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()
