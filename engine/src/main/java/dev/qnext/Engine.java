@@ -21,6 +21,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -58,17 +59,27 @@ public final class Engine implements AutoCloseable {
 
   /** Opens a model folder on the best backend that works here, or the named one. */
   public static Engine open(Path folder, @Nullable String backendName) {
-    return open(folder, backendName, warning -> {});
+    return open(folder, backendName, 0, warning -> {});
   }
 
   /**
    * Opens a model folder.
    *
    * @param backendName null or "auto" takes the best that works here
+   * @param threads to compute with, where the backend lets choose; 0 for as many as suit it
    * @param warnings gets what the user should know though it goes on, in a sentence each
    */
-  public static Engine open(Path folder, @Nullable String backendName, Consumer<String> warnings) {
-    return openOn(folder, () -> Backends.installed().open(backendName, warnings));
+  public static Engine open(
+      Path folder, @Nullable String backendName, int threads, Consumer<String> warnings) {
+    return openOn(
+        folder,
+        () -> {
+          Backend backend = Backends.installed().open(backendName, warnings);
+          if (threads > 0) {
+            backend.useThreads(threads);
+          }
+          return backend;
+        });
   }
 
   static Engine openOn(Path folder, Supplier<Backend> backends) {
@@ -90,6 +101,22 @@ public final class Engine implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
+  }
+
+  /**
+   * Runs work on the engine's thread with a backend of its own, which is closed afterwards.
+   *
+   * @param backendName null or "auto" takes the best that works here
+   * @param warnings gets what the user should know though it goes on, in a sentence each
+   */
+  public static <T> T withBackend(
+      @Nullable String backendName, Consumer<String> warnings, Function<Backend, T> work) {
+    return await(
+        onThread(() -> {
+          try (Backend backend = Backends.installed().open(backendName, warnings)) {
+            return work.apply(backend);
+          }
+        }));
   }
 
   /** Names of all backends that were found, the best first. */

@@ -107,6 +107,22 @@ class ArchitectureTest {
   }
 
   @Test
+  void recipesAreAboutNamesAndFormats() {
+    assertUsesOnly("dev.qnext.quantize..", "dev.qnext", "dev.qnext.checkpoint..");
+  }
+
+  @Test
+  void benchesKnowNoBackendButTheSeam() {
+    assertUsesOnly(
+        "dev.qnext.bench..",
+        "dev.qnext",
+        "dev.qnext.backend",
+        "dev.qnext.checkpoint..",
+        "dev.qnext.model..",
+        "dev.qnext.quantize..");
+  }
+
+  @Test
   void generationIsAboutTokenIds() {
     noClasses()
         .that()

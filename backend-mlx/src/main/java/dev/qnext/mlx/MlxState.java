@@ -20,6 +20,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SplittableRandom;
 
 /**
  * State as handles of arrays, most of them not computed when they are stored: a pass leaves new
@@ -128,6 +129,35 @@ final class MlxState extends PassState {
   protected void forget() {
     try (MlxArena arena = mlx.arena()) {
       layers.forEach(Layer::clear);
+    }
+  }
+
+  @Override
+  protected void randomize(int tokens, SplittableRandom random) {
+    try (MlxArena arena = mlx.arena()) {
+      for (Layer layer : layers) {
+        float most = layer instanceof MlxKeyValues ? 1 : 1 / 16f;
+        List<MlxArray> arrays = new ArrayList<>();
+        for (int[] size : layer.shapes(tokens)) {
+          arrays.add(mlx.asType(random(size, most, random), layer.savedType()));
+        }
+        layer.adopt(arrays);
+      }
+      MlxBackend.guarded(this::eval);
+    }
+  }
+
+  private MlxArray random(int[] size, float most, SplittableRandom random) {
+    long count = 1;
+    for (int n : size) {
+      count *= n;
+    }
+    try (Arena memory = Arena.ofConfined()) {
+      MemorySegment data = memory.allocate(ValueLayout.JAVA_FLOAT, count);
+      for (long i = 0; i < count; i++) {
+        data.setAtIndex(ValueLayout.JAVA_FLOAT, i, most * (random.nextInt() * 0x1p-31f));
+      }
+      return mlx.array(data, MlxType.FLOAT32, size);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.qnext.backend.Backend;
 import dev.qnext.backend.State;
@@ -29,6 +30,27 @@ public abstract class BackendSuite {
   /** The largest difference that another way may make; 0 promises the same bits. */
   protected double tolerance() {
     return 0;
+  }
+
+  /**
+   * The largest difference to what others computed in f32, in a logit. Random networks magnify what
+   * is rounded.
+   */
+  protected double largestError() {
+    return 1e-3;
+  }
+
+  /**
+   * Whether products with quantized weights take the activations as they are; if not, a model's
+   * numbers agree with nobody's, and the backend's tests measure its loss.
+   */
+  protected boolean exactProducts() {
+    return true;
+  }
+
+  /** Passes over a case with quantized weights that needs them exact. */
+  final void needsExactProducts() {
+    assumeTrue(exactProducts(), "activations are rounded in products with quantized weights");
   }
 
   /** Compares what two ways of the same computation gave. */

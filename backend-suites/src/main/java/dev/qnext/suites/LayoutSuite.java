@@ -129,6 +129,7 @@ public abstract class LayoutSuite extends BackendSuite {
   @ParameterizedTest
   @MethodSource("packings")
   void quantizedAndItsDequantizedNumbers(Packing packing) {
+    needsExactProducts();
     TinyModel model = new TinyModel(ModelShape.quantizable(), 2);
     assertSame(
         packing.toString(),
@@ -154,6 +155,7 @@ public abstract class LayoutSuite extends BackendSuite {
 
   @Test
   void everyModuleItsOwnFormat() {
+    needsExactProducts();
     TinyModel model = new TinyModel(ModelShape.quantizable(), 3);
     Path mixed = model.converted(LayoutSuite::mixed).write(next());
     assertSame("mixed", logits(mixed), logits(model.dequantized(LayoutSuite::mixed).write(next())));
@@ -296,6 +298,7 @@ public abstract class LayoutSuite extends BackendSuite {
 
   @Test
   void mtpMayBeQuantized() {
+    needsExactProducts();
     TinyModel model = new TinyModel(ModelShape.quantizable(), 6);
     Path quantized = model.converted(PLAIN).write(next());
     Packing packing = Packing.affine(8, 64);

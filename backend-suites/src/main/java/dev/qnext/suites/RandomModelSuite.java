@@ -23,7 +23,6 @@ import org.junit.jupiter.params.provider.ValueSource;
  * and greedy tokens. Random weights magnify rounding more than trained ones do.
  */
 public abstract class RandomModelSuite extends BackendSuite {
-  private static final double TOLERANCE = 1e-3;
   private static final int[] LENGTHS = {1, 2, 7, 64, 65};
 
   static IntStream shapes() {
@@ -46,6 +45,7 @@ public abstract class RandomModelSuite extends BackendSuite {
   @ParameterizedTest
   @MethodSource("packings")
   void quantized(Packing packing) {
+    needsExactProducts();
     TinyModel model = new TinyModel(ModelShape.quantizable(), packing.bits());
     compare(packing.toString(), model.converted(path -> packing).write(temporary));
   }
@@ -71,7 +71,7 @@ public abstract class RandomModelSuite extends BackendSuite {
             verify
                 ? expected.verify(expectedState, kept, ids)
                 : expected.prefill(expectedState, ids),
-            TOLERANCE);
+            largestError());
         what = "%d, from %d".formatted(index, state.length());
       }
       assertThat(state.length()).isEqualTo(expectedState.length()).isGreaterThan(780);
@@ -84,7 +84,7 @@ public abstract class RandomModelSuite extends BackendSuite {
       for (int length : LENGTHS) {
         int[] prompt = run.tokens(length, length);
         Comparison.assertClose(
-            what + ", T=" + length, run.logits(prompt), expected.logits(prompt), TOLERANCE);
+            what + ", T=" + length, run.logits(prompt), expected.logits(prompt), largestError());
       }
       int[] prompt = run.tokens(1, 11);
       assertThat(greedy(run, prompt)).isEqualTo(greedy(expected, prompt));

@@ -245,6 +245,41 @@ public abstract class StateSuite extends BackendSuite {
     return run.floats(z);
   }
 
+  /** Random numbers in place of tokens: all goes on from there as from any other state. */
+  @ParameterizedTest
+  @MethodSource("sources")
+  void filledStatesGoOnAsIfTheyHadRead(CheckpointSource source) throws IOException {
+    try (ModelRun run = open(source);
+        State state = run.newState();
+        State restored = run.newState()) {
+      run.prefill(state, run.tokens(1, 12));
+      state.fill(70, 1);
+      byte[] saved = ModelRun.saved(state);
+      assertThat(state.length()).isEqualTo(70);
+      restore(restored, saved);
+      float[] logits = run.verify(state, 2, run.tokens(3, 4));
+      assertThat(logits).doesNotContain(Float.NaN, Float.POSITIVE_INFINITY);
+      Comparison.assertIdentical("filled", logits, run.verify(restored, 2, run.tokens(3, 4)));
+      assertThat(state.length()).isEqualTo(72);
+      state.fill(70, 1);
+      assertThat(ModelRun.saved(state)).isEqualTo(saved);
+      state.fill(70, 2);
+      assertThat(ModelRun.saved(state)).isNotEqualTo(saved);
+      assertThat(run.verify(state, 4, run.tokens(3, 4))).isNotEqualTo(logits);
+      state.fill(0, 1);
+      try (State empty = run.newState()) {
+        assertThat(ModelRun.saved(state)).isEqualTo(ModelRun.saved(empty));
+      }
+      state.fill(ModelRun.CAPACITY, 1);
+      assertThatThrownBy(() -> state.fill(ModelRun.CAPACITY + 1, 1))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> state.fill(-1, 1)).isInstanceOf(IllegalArgumentException.class);
+      state.rewind(0);
+      int[] tokens = run.tokens(2, 9);
+      Comparison.assertIdentical("emptied", run.prefill(state, tokens), run.logits(tokens));
+    }
+  }
+
   @Test
   void passesAreOpenedAndClosedInOrder() {
     try (ModelRun run = tiny();
@@ -265,6 +300,7 @@ public abstract class StateSuite extends BackendSuite {
           .isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(state::fork).isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(() -> state.rewind(0)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> state.fill(1, 1)).isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(() -> ModelRun.saved(state)).isInstanceOf(IllegalStateException.class);
       assertThatThrownBy(() -> restore(state, new byte[0]))
           .isInstanceOf(IllegalStateException.class);

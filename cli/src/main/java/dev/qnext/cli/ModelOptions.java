@@ -2,9 +2,11 @@ package dev.qnext.cli;
 
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -12,6 +14,8 @@ import picocli.CommandLine.Option;
 final class ModelOptions {
   /** How long the end of the process waits for a pass that is being computed. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
+
+  private static final int MOST_THREADS = 1024;
 
   @Option(
       names = {"-m", "--model"},
@@ -24,6 +28,12 @@ final class ModelOptions {
       paramLabel = "NAME",
       description = "What computes. Default: auto, the best that works here.")
   private @Nullable String backend;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of the CPU backend. Default: the machine's physical cores.")
+  private @Nullable Integer threads;
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
   Path path() {
@@ -51,8 +61,18 @@ final class ModelOptions {
 
   /** Loads the model of {@link #path}, on the chosen backend; a signal closes it in order. */
   Engine open(Path folder) {
+    if (threads != null && (threads < 1 || threads > MOST_THREADS)) {
+      throw new UsageException(
+          "--threads is %d but must be between 1 and %d".formatted(threads, MOST_THREADS), null);
+    }
     leaveInOrder();
-    return Engine.open(folder, backend, warning -> System.err.println("qnext: " + warning));
+    int count = threads == null ? 0 : threads;
+    return Engine.open(folder, backend, count, warning -> System.err.println("qnext: " + warning));
+  }
+
+  /** Runs work on the engine's thread with the chosen backend alone. */
+  <T> T withBackend(Function<Backend, T> work) {
+    return Engine.withBackend(backend, warning -> System.err.println("qnext: " + warning), work);
   }
 
   /** From now on a signal ends what the engine's thread is doing before the process. */

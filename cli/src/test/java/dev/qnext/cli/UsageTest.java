@@ -33,6 +33,13 @@ class UsageTest {
         "complete --repetition-penalty 0 x | repetition penalty is 0.0 but must be above 0",
         "complete --presence-penalty NaN x | presence and frequency penalties must be finite",
         "complete --logit-bias 5 x | Value for option option '--logit-bias' (ID=X) should be in KEY=VALUE format but was 5",
+        "bench --depth -1 | --depth cannot be -1",
+        "bench --prompt 128,0 | --prompt cannot be 0",
+        "bench --tokens 0 | --tokens cannot be 0",
+        "bench --repeat 0 | --repeat cannot be 0",
+        "bench --depth 1,x | Invalid value for option '--depth' (N): 'x' is not an int",
+        "bench --experts 64 | --experts, --layers and --recipe need --synthetic",
+        "bench --model x --synthetic qwen3-next-80b | --model and --synthetic exclude each other",
         "complete --logit-bias 5=NaN x | the logit bias of token 5 is NaN but must be finite, or -Infinity",
       })
   void wrongUsage(String words, String sentence) {
@@ -45,7 +52,17 @@ class UsageTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"", "chat", "complete", "score", "tokens", "template", "inspect", "doctor"})
+      strings = {
+        "",
+        "chat",
+        "complete",
+        "score",
+        "tokens",
+        "template",
+        "bench",
+        "inspect",
+        "doctor"
+      })
   void helpIsAnAnswer(String command) {
     Outcome outcome = run((command + " --help").strip().split(" ", -1)).quiet();
     assertThat(outcome.out()).startsWith("Usage: qnext " + command).doesNotContain("\u001b");

@@ -3,6 +3,7 @@ package dev.qnext.backend;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -41,8 +42,35 @@ public interface Backend extends AutoCloseable {
    */
   boolean deferred();
 
+  /**
+   * Computes on so many threads; called before anything is bound. A backend that does not choose
+   * its threads ignores it.
+   */
+  default void useThreads(int threads) {}
+
   /** Where to say what the user should know though the work goes on, in a sentence each. */
   default void warnTo(Consumer<String> warnings) {}
+
+  /**
+   * Measures what this machine can do at best with this backend's threads, which takes a second or
+   * two; null where that is not known.
+   */
+  default @Nullable Peaks measurePeaks() {
+    return null;
+  }
+
+  /**
+   * Memory for weights that are made instead of mapped from a file, such as this backend reads
+   * fast. Whoever asks closes it.
+   */
+  default Arena newArena() {
+    return Arena.ofShared();
+  }
+
+  /** The type in which states hold keys and values. */
+  default DType cacheType() {
+    return activationType();
+  }
 
   /**
    * Maps, places and permutes the weights that the layout names. The checkpoint must stay open as

@@ -8,6 +8,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.SplittableRandom;
 import java.util.zip.CRC32C;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.CheckedOutputStream;
@@ -44,6 +45,12 @@ public abstract class PassState implements State {
 
   /** Forgets all tokens. */
   protected abstract void forget();
+
+  /**
+   * Takes random numbers for what so many tokens left behind: between -1 and 1 for keys and values,
+   * between -1/16 and 1/16 for all else, which is about what models leave. Nothing is held before.
+   */
+  protected abstract void randomize(int tokens, SplittableRandom random);
 
   /** Whether a shorter prefix cannot be reached by forgetting. */
   protected abstract boolean isRecurrent();
@@ -111,6 +118,22 @@ public abstract class PassState implements State {
     } finally {
       pass = null;
     }
+  }
+
+  @Override
+  public final void fill(long tokens, long seed) {
+    requireClosed();
+    if (tokens < 0 || tokens > capacity) {
+      throw new IllegalArgumentException(
+          "%d tokens do not fit into %d".formatted(tokens, capacity));
+    }
+    length = 0;
+    forget();
+    if (tokens > 0) {
+      prepare((int) tokens);
+      randomize((int) tokens, new SplittableRandom(seed));
+    }
+    length = (int) tokens;
   }
 
   @Override

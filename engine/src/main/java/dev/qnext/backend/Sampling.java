@@ -44,11 +44,7 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
    */
   public int draw(float[] logits, long position) {
     int best = argmax(logits);
-    if (!Float.isFinite(logits[best])) {
-      throw new QnextException(
-          "the model gave token %d at position %d the logit %s: its weights are damaged, or too large for this backend; check the files"
-              .formatted(best, position, logits[best]));
-    }
+    requireFinite(best, logits[best], position);
     if (temperature == 0) {
       return best;
     }
@@ -64,12 +60,56 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
       }
       return token;
     }
-    long[] kept = kept(logits, logits[best]);
+    return draw(kept(logits, logits[best]), best, position);
+  }
+
+  /**
+   * How many of the largest logits decide: 1 for greedy, top-k where that is set, and 0 if all do.
+   */
+  public int candidates() {
+    return temperature == 0 ? 1 : topK;
+  }
+
+  /**
+   * The same as {@link #draw(float[], long)}, for who has found the {@link #candidates} already.
+   *
+   * @param ids of the largest logits (all there are, if there are fewer), the largest first and the
+   *     lower id first among equals
+   * @param logits theirs
+   */
+  public int draw(int[] ids, float[] logits, long position) {
+    requireFinite(ids[0], logits[0], position);
+    if (temperature == 0) {
+      return ids[0];
+    }
+    long[] keys = new long[ids.length];
+    double sum = 0;
+    for (int i = ids.length - 1, to = 0; i >= 0; i--) {
+      keys[to++] = key(logits[i], ids[i]);
+      sum += weight(logits[i], logits[0]);
+    }
+    return draw(filtered(keys, sum, logits[0]), ids[0], position);
+  }
+
+  /**
+   * Refuses the largest logit of a damaged model.
+   *
+   * @throws QnextException if it is NaN or infinite
+   */
+  public static void requireFinite(int id, float logit, long position) {
+    if (!Float.isFinite(logit)) {
+      throw new QnextException(
+          "the model gave token %d at position %d the logit %s: its weights are damaged, or too large for this backend; check the files"
+              .formatted(id, position, logit));
+    }
+  }
+
+  private int draw(long[] kept, int best, long position) {
     int token = best;
     double largest = Double.NEGATIVE_INFINITY;
     for (long key : kept) {
       int id = id(key);
-      double value = logits[id] / (double) temperature + noise(seed, position, id);
+      double value = logit(key) / (double) temperature + noise(seed, position, id);
       if (value > largest || value == largest && id < token) {
         largest = value;
         token = id;
@@ -81,28 +121,31 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
   /** Keys of the tokens that pass all filters. */
   long[] kept(float[] logits, float max) {
     double sum = 0;
-    long[] keys;
     if (topK > 0) {
-      keys = largest(logits, Math.min(topK, logits.length));
+      long[] keys = largest(logits, Math.min(topK, logits.length));
       for (long key : keys) {
-        sum += weight(logits[id(key)], max);
+        sum += weight(logit(key), max);
       }
-    } else {
-      for (float logit : logits) {
-        sum += weight(logit, max);
-      }
-      // Tokens that are too improbable to reach into top-p even all together need no sorting.
-      keys = atLeast(logits, max, (1 - topP) * sum / logits.length);
+      return filtered(keys, sum, max);
     }
+    for (float logit : logits) {
+      sum += weight(logit, max);
+    }
+    // Tokens that are too improbable to reach into top-p even all together need no sorting.
+    return filtered(atLeast(logits, max, (1 - topP) * sum / logits.length), sum, max);
+  }
+
+  /** Applies top-p and min-p to ascending keys; sum is that of all weights. */
+  private long[] filtered(long[] keys, double sum, float max) {
     int from = 0;
     if (topP < 1) {
       from = keys.length;
       double reached = 0;
       while (from > 0 && reached < topP * sum) {
-        reached += weight(logits[id(keys[--from])], max);
+        reached += weight(logit(keys[--from]), max);
       }
     }
-    while (weight(logits[id(keys[from])], max) < minP) {
+    while (weight(logit(keys[from]), max) < minP) {
       from++;
     }
     return Arrays.copyOfRange(keys, from, keys.length);
@@ -152,6 +195,11 @@ public record Sampling(float temperature, int topK, float topP, float minP, long
   private static long key(float logit, int id) {
     int bits = Float.floatToIntBits(logit + 0f);
     return (long) (bits ^ (bits >> 31 & 0x7FFFFFFF)) << 32 | ~id & 0xFFFFFFFFL;
+  }
+
+  private static float logit(long key) {
+    int bits = (int) (key >> 32);
+    return Float.intBitsToFloat(bits ^ (bits >> 31 & 0x7FFFFFFF));
   }
 
   static int id(long key) {

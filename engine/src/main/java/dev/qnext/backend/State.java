@@ -42,6 +42,15 @@ public interface State extends AutoCloseable {
   void accept(int n);
 
   /**
+   * For benches: forgets everything, and is then as if so many tokens had been read, which left
+   * small random numbers behind. They depend on the seed, and on the backend.
+   *
+   * @throws IllegalStateException if a pass is open
+   * @throws IllegalArgumentException if the tokens do not fit
+   */
+  void fill(long tokens, long seed);
+
+  /**
    * Forgets all tokens from this length on.
    *
    * @throws UnsupportedOperationException if a layer is recurrent and the length changes

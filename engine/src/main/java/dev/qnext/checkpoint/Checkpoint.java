@@ -20,7 +20,8 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A model folder: config.json, generation_config.json and the weights, memory-mapped.
+ * A model folder: config.json, generation_config.json and the weights, memory-mapped; or the same
+ * made in memory.
  *
  * <p>Two layouts are read alike. As published (Hugging Face): one tensor per expert, {@code conv1d}
  * [C, 1, K], norms zero-centred, {@code mtp.*} inside. As converted by MLX tools: experts stacked
@@ -39,16 +40,19 @@ public final class Checkpoint implements AutoCloseable {
   private final boolean converted;
   private final Quantization quantization;
 
-  private Checkpoint(Path folder, Config config, Arena arena) {
+  private Checkpoint(
+      Path folder,
+      Config config,
+      Config generationConfig,
+      Map<String, StoredTensor> tensors,
+      Arena arena) {
     this.folder = folder;
     this.config = config;
-    this.arena = arena;
-    Path generation = folder.resolve("generation_config.json");
-    this.generationConfig =
-        Files.exists(generation) ? Config.read(generation) : Config.empty(generation);
+    this.generationConfig = generationConfig;
     this.quantization = new Quantization(config);
-    this.tensors = tensors(folder, arena);
-    this.converted = converted(folder, tensors);
+    this.tensors = tensors;
+    this.converted = converted(tensors);
+    this.arena = arena;
   }
 
   /** Opens a folder; weights are mapped, not read. */
@@ -57,13 +61,36 @@ public final class Checkpoint implements AutoCloseable {
       throw new QnextException("no model folder at %s".formatted(folder));
     }
     Config config = Config.read(folder.resolve("config.json"));
+    Path generation = folder.resolve("generation_config.json");
     Arena arena = Arena.ofShared();
     try {
-      return new Checkpoint(folder, config, arena);
+      return new Checkpoint(
+          folder,
+          config,
+          Files.exists(generation) ? Config.read(generation) : Config.empty(generation),
+          tensors(folder, arena),
+          arena);
     } catch (Throwable e) {
       arena.close();
       throw e;
     }
+  }
+
+  /**
+   * A checkpoint that lies in memory alone.
+   *
+   * @param config its file names a folder for messages, which need not be there
+   * @param arena owns the tensors' memory; closed with the checkpoint
+   */
+  public static Checkpoint of(Config config, Collection<StoredTensor> tensors, Arena arena) {
+    Map<String, StoredTensor> byName = new LinkedHashMap<>();
+    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+    return new Checkpoint(
+        config.file().resolveSibling(""),
+        config,
+        Config.empty(config.file().resolveSibling("generation_config.json")),
+        byName,
+        arena);
   }
 
   private static Map<String, StoredTensor> tensors(Path folder, Arena arena) {
@@ -136,7 +163,7 @@ public final class Checkpoint implements AutoCloseable {
    * Which layout: told by the experts' names or the convolution's shape, never by the values of
    * norms. Other clues decide for a model that has neither.
    */
-  private static boolean converted(Path folder, Map<String, StoredTensor> tensors) {
+  private static boolean converted(Map<String, StoredTensor> tensors) {
     for (StoredTensor tensor : tensors.values()) {
       String name = tensor.name();
       if (name.startsWith("mtp.")) {

@@ -37,6 +37,11 @@ public record Format(Mode mode, int bits, int group, DType scaleType) {
     return group == 0 ? 0 : (long) (columns / group) * scaleType.bytes();
   }
 
+  /** Bytes of one row with all that belongs to it: codes, scales and biases. */
+  public long storedRowBytes(int columns) {
+    return rowBytes(columns) + (mode == Mode.AFFINE ? 2 : 1) * scaleRowBytes(columns);
+  }
+
   /** "4 bit, groups of 64", "mxfp4", "bf16". */
   @Override
   public String toString() {

@@ -26,6 +26,11 @@ public record WeightSpec(
     VECTOR
   }
 
+  /** Bytes that the weight takes in a format. */
+  public long bytes(Format format) {
+    return (long) experts * rows * format.storedRowBytes(columns);
+  }
+
   public static WeightSpec matrix(String path, int rows, int columns) {
     return new WeightSpec(path, Kind.MATRIX, 1, rows, columns, null);
   }

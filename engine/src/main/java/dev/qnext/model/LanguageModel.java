@@ -7,6 +7,8 @@ import dev.qnext.backend.State;
 import dev.qnext.backend.StateShape;
 import dev.qnext.backend.Tensor;
 import dev.qnext.checkpoint.Checkpoint;
+import dev.qnext.checkpoint.Config;
+import dev.qnext.checkpoint.Layout;
 
 /** A model that reads token ids and predicts the next: all that the generator knows of it. */
 public interface LanguageModel extends AutoCloseable {
@@ -24,6 +26,11 @@ public interface LanguageModel extends AutoCloseable {
           "%s is of the type \"%s\", which is not supported; supported: qwen3_next"
               .formatted(checkpoint.folder(), type));
     }
+  }
+
+  /** All weights that a config.json asks for, without those of the MTP module. */
+  static Layout layout(Config config) {
+    return Qwen3Next.layout(Qwen3Next.Args.of(config));
   }
 
   Backend backend();

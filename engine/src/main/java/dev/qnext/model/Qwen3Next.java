@@ -402,9 +402,9 @@ public final class Qwen3Next implements LanguageModel {
 
   // ----------------------------------------------------------------------------------------- model
 
-  private static final String EMBED_TOKENS = "model.embed_tokens";
+  static final String EMBED_TOKENS = "model.embed_tokens";
   private static final String NORM = "model.norm";
-  private static final String LM_HEAD = "lm_head";
+  static final String LM_HEAD = "lm_head";
 
   private final Args args;
   private final Backend backend;
@@ -492,9 +492,13 @@ public final class Qwen3Next implements LanguageModel {
 
   @Override
   public StateShape stateShape() {
+    return stateShape(args);
+  }
+
+  static StateShape stateShape(Args a) {
     List<StateShape.Layer> shapes = new ArrayList<>();
-    for (boolean full : args.fullAttention) {
-      shapes.add(full ? attentionShape(args) : args.linear);
+    for (boolean full : a.fullAttention) {
+      shapes.add(full ? attentionShape(a) : a.linear);
     }
     return new StateShape(shapes);
   }

@@ -336,6 +336,14 @@ public final class MockBackend implements Backend {
     }
 
     @Override
+    public void fill(long tokens, long seed) {
+      requireOrder(pass == null, "a pass is open");
+      requireOrder(tokens <= capacity, "no room for %d tokens".formatted(tokens));
+      length = (int) tokens;
+      hash = new Value(() -> new long[] {mix(seed)});
+    }
+
+    @Override
     public State fork() {
       requireOrder(pass == null, "a pass is open");
       MockState copy = new MockState(capacity);

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +56,8 @@ final class ReferenceState extends PassState {
     void read(DataInputStream in, int length) throws IOException;
 
     void clear();
+
+    void randomize(int length, SplittableRandom random);
 
     long bytes();
   }
@@ -133,6 +136,13 @@ final class ReferenceState extends PassState {
 
     @Override
     public void clear() {}
+
+    @Override
+    public void randomize(int length, SplittableRandom random) {
+      reserve(length);
+      fill(keys, length * width, 1, random);
+      fill(values, length * width, 1, random);
+    }
 
     @Override
     public long bytes() {
@@ -265,6 +275,12 @@ final class ReferenceState extends PassState {
     }
 
     @Override
+    public void randomize(int length, SplittableRandom random) {
+      fill(base, base.length, 1 / 16f, random);
+      fill(inputs, inputs.length, 1 / 16f, random);
+    }
+
+    @Override
     public long bytes() {
       return 4L * (base.length + next.length + inputs.length);
     }
@@ -290,6 +306,19 @@ final class ReferenceState extends PassState {
   @Override
   protected void forget() {
     layers.forEach(Layer::clear);
+  }
+
+  @Override
+  protected void randomize(int tokens, SplittableRandom random) {
+    for (Layer layer : layers) {
+      layer.randomize(tokens, random);
+    }
+  }
+
+  private static void fill(float[] values, int count, float most, SplittableRandom random) {
+    for (int i = 0; i < count; i++) {
+      values[i] = most * (random.nextInt() * 0x1p-31f);
+    }
   }
 
   @Override

@@ -1,0 +1,1 @@
+/* Products with f32 activations: plain and MXFP8 matrices. Written on lanes, for every instruction set. */

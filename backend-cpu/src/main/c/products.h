@@ -1,0 +1,39 @@
+/*
+ * Operations of the seam that are made of products with weights. Matrices of activations are f32,
+ * row after row without gaps; T is "tokens". All return enum qn_status.
+ */
+#ifndef QNEXT_PRODUCTS_H
+#define QNEXT_PRODUCTS_H
+
+#include "context.h"
+
+/* out [T, rows] = x [T, columns] W^T. */
+int qn_linear(struct qn_context *context, const struct qn_matrix *w, const float *x, int32_t tokens,
+              float *out);
+
+/* The same where x is quantized already. */
+void qn_multiply_all(struct qn_context *context, const struct qn_matrix *w,
+                     const struct qn_activations *x, int32_t tokens, float *out);
+
+/* A mixture of experts; see dev.qnext.backend.ExpertArgs. */
+struct qn_experts {
+  int32_t chosen;
+  int32_t renormalise;
+  const struct qn_matrix *router;
+  const struct qn_matrix *gate_proj;
+  const struct qn_matrix *up_proj;
+  const struct qn_matrix *down_proj;
+  const struct qn_matrix *shared_gate_proj;
+  const struct qn_matrix *shared_up_proj;
+  const struct qn_matrix *shared_down_proj;
+  const struct qn_matrix *shared_expert_gate;
+};
+
+/* What dev.qnext.cpu.CpuStructs writes. */
+_Static_assert(offsetof(struct qn_experts, router) == 8 && sizeof(struct qn_experts) == 72, "qn_experts");
+
+/* out [T, hidden] from x [T, hidden]. */
+int qn_experts(struct qn_context *context, const struct qn_experts *e, const float *x,
+               int32_t tokens, float *out);
+
+#endif
