@@ -3,8 +3,8 @@
     gguf_model.py TYPE FILE      TYPE is Q4_K_M, Q3_K_M or Q4_0
 
 Which tensor gets which type is asked of llama.cpp's own quantizer: its dry run over an f16 file that has a header and a
-hole in place of weights. The blocks are random bytes from a fixed seed with scales such that a product keeps the size of
-its input: nothing was quantized, and only the sizes of the numbers make sense. Names, shapes and metadata are those that
+hole in place of weights. The blocks are random bytes from a fixed seed with sane scales: nothing was quantized, and only
+the sizes of the numbers make sense. Names, shapes and metadata are those that
 llama.cpp's converter gives the published checkpoint, without a vocabulary. A file that is complete is left alone.
 """
 
@@ -25,6 +25,7 @@ FULL_ATTENTION_INTERVAL = 4
 HEADS, KV_HEADS, HEAD = 16, 2, 256
 KEY_HEADS, VALUE_HEADS, LINEAR_HEAD, KERNEL = 16, 32, 128, 4
 KEYS, VALUES = KEY_HEADS * LINEAR_HEAD, VALUE_HEADS * LINEAR_HEAD
+EMBEDDING = 4  # standard deviation
 
 F32, F16 = gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16
 FTYPES = {
@@ -160,12 +161,17 @@ def f16(value):
     return np.frombuffer(np.float16(value).tobytes(), np.uint8)
 
 
-def blocks(random, shape, kind):
-    """Random codes; each block's scales such that the standard deviation of a weight is 1 / sqrt(its row)."""
+def deviation(name, shape):
+    """Products keep the size of their input; tokens differ so much that the routers send them to different experts."""
+    return EMBEDDING if name == "token_embd.weight" else 1 / np.sqrt(shape[-1])
+
+
+def blocks(random, shape, kind, deviation):
+    """Random codes, and in each block the scales that give weights of this standard deviation."""
     _, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     data = random.integers(0, 2**64, size(shape, kind) // 8, np.uint64).view(np.uint8).reshape(-1, block_bytes)
     places, spread = SCALES[kind.name]
-    d = 1 / np.sqrt(shape[-1]) / spread
+    d = deviation / spread
     for what, place in places:
         data[:, place : place + 2] = f16(d if what == "d" else d * MIDDLE[kind.name])
     return data.reshape(-1)
@@ -178,7 +184,7 @@ def numbers(random, name, shape):
     elif "_norm" in name:
         values = random.uniform(0.5, 1.5, shape)
     else:
-        values = random.normal(0, 1 / np.sqrt(shape[-1]), shape)
+        values = random.normal(0, deviation(name, shape), shape)
     return values.astype(np.float32)
 
 
@@ -203,7 +209,10 @@ def main(file_type, path):
     w = writer(types)
     write_header(w, unfinished)
     for name, shape in tensors():
-        w.write_tensor_data(numbers(random, name, shape) if types[name] == F32 else blocks(random, shape, types[name]))
+        if types[name] == F32:
+            w.write_tensor_data(numbers(random, name, shape))
+        else:
+            w.write_tensor_data(blocks(random, shape, types[name], deviation(name, shape)))
     w.close()
     os.replace(unfinished, path)
 
