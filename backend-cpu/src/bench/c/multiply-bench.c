@@ -143,7 +143,7 @@ static double speed(struct product *p, int threads, int tokens, int32_t experts,
   p->passes = passes;
   p->matrix.experts = experts;
   double best = 0;
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 3; i++) {
     double seconds = run(threads, multiply, p);
     double one = (double)EXPERT_WEIGHTS * experts * passes / seconds;
     best = one > best ? one : best;
@@ -188,7 +188,7 @@ static void measure(const char *name, struct qn_format format, int32_t rows, int
   printf("%-9s %4d x %-4d |", name, rows, columns);
   static const int tokens[] = {1, 2, 3, 4, 8};
   for (int i = 0; i < 5; i++) {
-    printf(" %4.0f", 1e-9 * tokens[i] * speed(&p, 1, tokens[i], 1, 512));
+    printf(" %4.0f", 1e-9 * tokens[i] * speed(&p, 1, tokens[i], 1, 128));
   }
   for (int threads = 1; threads <= MAX_THREADS; threads++) {
     double weights = 1e-9 * speed(&p, threads, 1, experts, 1);

@@ -303,7 +303,7 @@ static int attend_spans(struct qn_context *context, struct attend *c) {
 
 /* Rows that go through the cache together: enough to use what is read of it, few enough that they
  * and their sums stay in the second-level cache. */
-#define BLOCK_ROWS 64
+#define BLOCK_ROWS 96
 
 int qn_attend(struct qn_context *context, const struct qn_attention *layer, struct qn_kv *kv, int32_t first,
               int32_t tokens, const float *q_gate, const float *k, const float *v, float *out) {

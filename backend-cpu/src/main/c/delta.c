@@ -252,9 +252,9 @@ struct chunk {
 /* A thread's scratch in numbers; all parts are whole cache lines. */
 static size_t chunk_numbers(const struct qn_delta_state *s) {
   int32_t rows = s->kernels->delta_blocks * QN_LANES;
-  int32_t taps = qn_whole_lanes(s->shape.kernel * (int32_t)(sizeof(float *) / sizeof(float)));
+  size_t tap_bytes = (size_t)s->shape.kernel * sizeof(const float *);
   return (size_t)CHUNK * (size_t)(2 * qn_whole_lanes(s->shape.key_dim) + 3 * s->width + 3) +
-         (size_t)rows * (size_t)(s->shape.key_dim + 2) + (size_t)taps;
+         (size_t)rows * (size_t)(s->shape.key_dim + 2) + (tap_bytes + 63) / 64 * 64 / sizeof(float);
 }
 
 static struct chunk chunk_of(const struct mix *c, int32_t thread) {

@@ -1,239 +1,239 @@
 /*
  * Products for many tokens (prefill), to the bit those of plain/quantized.c.
  *
- * A few tokens are bound by reading and unpacking weights; many are bound by the products. Here the
- * codes of 32 rows by 512 columns are unpacked once (16 KiB, in the first cache) and then multiplied
- * with up to 12 tokens at a time, whose 24 sums of 16 rows stay in registers.
+ * A few tokens are bound by reading and unpacking weights, many by the products. So the codes of 64
+ * rows by 256 columns are unpacked once (16 KiB, in the first cache) and then multiplied with up to
+ * 6 tokens at a time, whose 24 sums of 16 rows stay in registers.
  *
- * Rows lie in lanes, and vpdpbusd sums four neighbouring products per lane, so a step takes four
- * codes of each of 16 rows and four bytes of q, the same for all rows: a broadcast, which the load
- * ports do by themselves. Both vector ports are left to the products, two a cycle. If columns lay in
- * lanes instead, as for few tokens, each sum would have to be added up across lanes at the end.
+ * Rows lie in lanes. vpdpbusd adds four neighbouring products per lane, so a step takes four codes of
+ * each of 16 rows and four bytes of q, the same for all rows: a broadcast, which load ports do by
+ * themselves. Both vector ports are left to the products, two a cycle. If columns lay in lanes
+ * instead, as they do for few tokens, each sum would have to be added up across lanes at the end.
  *
- * A group of 32 or 64 columns ends the integer sum, since each group has a scale of its own: after 8
- * or 16 steps the sums become f32 and are added to y. These four instructions per sum are what is
- * lost against the peak (a fifth at groups of 64, a third at 32). y itself waits in memory meanwhile:
- * its turn comes only once per group.
+ * A group of columns ends the integer sum, since each group has a scale of its own: after 16 steps
+ * (of a group of 64; 8 of one of 32) a sum becomes f32 and is added to y. These four instructions
+ * are what is lost against the peak, a fifth (a third) of the time. y itself waits in memory
+ * meanwhile: its turn comes only once per group.
  */
-#include "tiles-scales.h"
+#include "tiles-unpack.h"
 
 #include <string.h>
 
-#define TILE_ROWS 32
-#define TILE_TOKENS 12
-/* Tokens per unpacked panel: bounds y, and is many enough that unpacking is nearly free. */
-#define TILE_CHUNK (16 * TILE_TOKENS)
-/* Bytes between tokens in a tile's q; not a power of two, so that tokens meet different cache sets. */
-#define TILE_Q (TILES_PANEL + 64)
-#define TILE_GROUPS (TILES_PANEL / 16)
+enum {
+  TILE_ROWS = 64,
+  TILE_TOKENS = 6,
+  /* Tokens that share an unpacked panel: bounds y, and makes unpacking nearly free. */
+  TILE_CHUNK = 192,
+  /* Groups whose scales are prepared at a time, as many as load_scales takes. */
+  TILE_GROUPS = 16,
+  TILE_STEPS = TILES_PANEL / 4,
+};
 
-/* 32 rows by 512 columns of weights. */
+/* 64 rows of weights: codes of one panel, scales of one or more. */
 struct tile_weights {
-  _Alignas(64) uint8_t codes[TILES_PANEL / 4][TILE_ROWS][4];
+  _Alignas(64) uint8_t codes[TILE_STEPS][TILE_ROWS][4];
   float scales[TILE_GROUPS][TILE_ROWS];
   float biases[TILE_GROUPS][TILE_ROWS];
-  /* Where q has the four bytes of each step, from the first of the panel. */
-  int32_t order[TILES_PANEL / 4];
-  int32_t steps; /* per group */
-  int32_t groups;
 };
 
-/* 12 tokens by 512 columns of activations. */
-struct tile_activations {
-  _Alignas(64) int8_t q[TILE_TOKENS][TILE_Q];
-  float scale[TILE_TOKENS][TILE_GROUPS];
-  union {
-    float sum[TILE_TOKENS][TILE_GROUPS];   /* affine */
-    int32_t less[TILE_TOKENS][TILE_GROUPS]; /* fp4: -12 sum, for the 12 added to its codes */
-  };
-};
-
-static void tiles_copy(const struct qn_activations *a, int64_t token, int32_t first, int32_t columns,
-                       int32_t first_group, int32_t groups, int fp4, int i, struct tile_activations *to) {
-  const int8_t *q = a->q + token * a->padded + first;
-  int32_t bytes = a->padded - first < TILES_PANEL ? a->padded - first : TILES_PANEL;
-  (void)columns;
-  for (int32_t k = 0; k < bytes; k += 64) {
-    _mm512_store_si512(to->q[i] + k, _mm512_loadu_si512(q + k));
-  }
-  const float *scale = a->scale + token * a->groups + first_group;
-  const float *sum = a->sum + token * a->groups + first_group;
-  for (int32_t g = 0; g < groups; g += 16) {
-    __mmask16 mask = (__mmask16)tiles_first(groups - g < 16 ? groups - g : 16);
-    _mm512_store_ps(to->scale[i] + g, _mm512_maskz_loadu_ps(mask, scale + g));
-    __m512 sums = _mm512_maskz_loadu_ps(mask, sum + g);
-    if (fp4) {
-      __m512i less = _mm512_cvtps_epi32(_mm512_mul_ps(sums, _mm512_set1_ps(-12)));
-      _mm512_store_si512(to->less[i] + g, less);
-    } else {
-      _mm512_store_ps(to->sum[i] + g, sums);
-    }
-  }
-}
-
-/* Adds one panel's groups to y [tokens][32 rows]. */
-TILES_INLINE void tiles_multiply(const struct tile_weights *w, const struct tile_activations *a,
-                                 const int tokens, const int fp4, float (*y)[TILE_ROWS]) {
-  const __m512i *codes = (const __m512i *)w->codes;
-  const int32_t *order = w->order;
-  for (int32_t g = 0; g < w->groups; g++) {
-    __m512i sums[TILE_TOKENS][2];
-#pragma GCC unroll 12
-    for (int i = 0; i < tokens; i++) {
-      sums[i][0] = sums[i][1] = fp4 ? _mm512_set1_epi32(a->less[i][g]) : _mm512_setzero_si512();
-    }
-    for (int32_t s = 0; s < w->steps; s++) {
-      const int8_t *q = a->q[0] + *order++;
-      __m512i low = _mm512_load_si512(codes), high = _mm512_load_si512(codes + 1);
-      codes += 2;
-#pragma GCC unroll 12
-      for (int i = 0; i < tokens; i++) {
-        int32_t four;
-        memcpy(&four, q + i * TILE_Q, 4);
-        __m512i x = _mm512_set1_epi32(four);
-        sums[i][0] = _mm512_dpbusd_epi32(sums[i][0], low, x);
-        sums[i][1] = _mm512_dpbusd_epi32(sums[i][1], high, x);
-      }
-    }
-#pragma GCC unroll 12
-    for (int i = 0; i < tokens; i++) {
-      __m512 scale = _mm512_set1_ps(a->scale[i][g]);
-#pragma GCC unroll 2
-      for (int h = 0; h < 2; h++) {
-        __m512 sum = _mm512_cvtepi32_ps(sums[i][h]);
-        __m512 weight = _mm512_load_ps(w->scales[g] + 16 * h);
-        __m512 m;
-        if (fp4) {
-          m = _mm512_mul_ps(weight, sum);
-        } else {
-          __m512 bias = _mm512_mul_ps(_mm512_load_ps(w->biases[g] + 16 * h), _mm512_set1_ps(a->sum[i][g]));
-          m = _mm512_fmadd_ps(weight, sum, bias);
-        }
-        _mm512_store_ps(y[i] + 16 * h, _mm512_fmadd_ps(m, scale, _mm512_load_ps(y[i] + 16 * h)));
-      }
-    }
-  }
-}
-
-#define TILES_CASE(tokens)                                                   \
-  case tokens:                                                               \
-    if (fp4) {                                                               \
-      tiles_multiply(w, a, tokens, 1, y);                                    \
-    } else {                                                                 \
-      tiles_multiply(w, a, tokens, 0, y);                                    \
-    }                                                                        \
-    break;
-
-static __attribute__((noinline)) void tiles_multiply_tokens(const struct tile_weights *w, const struct tile_activations *a,
-                                  int32_t tokens, int fp4, float (*y)[TILE_ROWS]) {
-  switch (tokens) {
-    TILES_CASE(1)
-    TILES_CASE(2)
-    TILES_CASE(3)
-    TILES_CASE(4)
-    TILES_CASE(5)
-    TILES_CASE(6)
-    TILES_CASE(7)
-    TILES_CASE(8)
-    TILES_CASE(9)
-    TILES_CASE(10)
-    TILES_CASE(11)
-    default:
-    TILES_CASE(TILE_TOKENS)
-  }
-}
-
-static __attribute__((noinline)) void tiles_unpack_any(const struct qn_format *f, const uint8_t *const rows[16], int64_t at,
-                             int64_t left, __m512i *to) {
-  switch (f->bits) {
-    case 2:
-      tiles_unpack(rows, at, left, 2, 0, to);
-      break;
-    case 3:
-      tiles_unpack(rows, at, left, 3, 0, to);
-      break;
-    case 4:
-      if (f->mode == QN_AFFINE) {
-        tiles_unpack(rows, at, left, 4, 0, to);
-      } else {
-        tiles_unpack(rows, at, left, 4, 1, to);
-      }
-      break;
-    case 5:
-      tiles_unpack(rows, at, left, 5, 0, to);
-      break;
-    case 6:
-      tiles_unpack(rows, at, left, 6, 0, to);
-      break;
-    default:
-      tiles_unpack(rows, at, left, 8, 0, to);
-      break;
-  }
-}
-
-static __attribute__((noinline)) void tiles_scales_any(const struct qn_format *f, const uint8_t *const rows[16], int64_t at,
-                             int64_t left, int32_t groups, float *to) {
-  __m512 *out = (__m512 *)to;
-  if (f->mode == QN_MXFP4) {
-    tiles_scales(rows, at, left, groups, QN_MXFP4, 0, out);
-  } else if (f->mode == QN_NVFP4) {
-    tiles_scales(rows, at, left, groups, QN_NVFP4, 0, out);
-  } else if (f->type == QN_BF16) {
-    tiles_scales(rows, at, left, groups, QN_AFFINE, QN_BF16, out);
-  } else if (f->type == QN_F16) {
-    tiles_scales(rows, at, left, groups, QN_AFFINE, QN_F16, out);
+/* Ends a group's sums of 16 rows and one token: adds them to y. */
+QN_INLINE void tile_add(int fp4, __m512i sums, const float *scales, const float *biases, float scale,
+                        float sum, float *y) {
+  __m512 dot = _mm512_cvtepi32_ps(sums), m;
+  if (fp4) {
+    m = _mm512_mul_ps(_mm512_load_ps(scales), dot);
   } else {
-    tiles_scales(rows, at, left, groups, QN_AFFINE, QN_F32, out);
+    m = _mm512_mul_ps(_mm512_load_ps(biases), _mm512_set1_ps(sum));
+    m = _mm512_fmadd_ps(_mm512_load_ps(scales), dot, m);
+  }
+  _mm512_store_ps(y, _mm512_fmadd_ps(m, _mm512_set1_ps(scale), _mm512_load_ps(y)));
+}
+
+/* vpdpbusd. Its intrinsic makes gcc 12 copy sums from register to register and into memory. */
+#define TILE_DOT(sums, codes, x) __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(codes), "v"(x))
+
+/*
+ * One token's part of a tile; the sums of its 64 rows are a, b, c and d. They are variables and not
+ * an array, which gcc would keep in memory.
+ */
+#define TILE_EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+
+#define TILE_TOKEN(i)                         \
+  const int8_t *q##i = q[i < tokens ? i : 0]; \
+  const float *scale##i = scale[i < tokens ? i : 0], *sum##i = sum[i < tokens ? i : 0];
+
+#define TILE_BEGIN(i)                                                                          \
+  __m512i a##i = _mm512_setzero_si512();                                                       \
+  if (fp4 && i < tokens) {                                                                     \
+    a##i = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_set1_ps(sum##i[g]), _mm512_set1_ps(-FP4_OFFSET))); \
+  }                                                                                            \
+  __m512i b##i = a##i, c##i = a##i, d##i = a##i;
+
+#define TILE_STEP(i)                        \
+  if (i < tokens) {                         \
+    int32_t four;                           \
+    memcpy(&four, q##i + at, 4);            \
+    __m512i x = _mm512_set1_epi32(four);    \
+    TILE_DOT(a##i, codes[0], x);            \
+    TILE_DOT(b##i, codes[1], x);            \
+    if (rows == 64) {                       \
+      TILE_DOT(c##i, codes[2], x);          \
+      TILE_DOT(d##i, codes[3], x);          \
+    }                                       \
+  }
+
+#define TILE_END(i)                                                                              \
+  if (i < tokens) {                                                                              \
+    tile_add(fp4, a##i, scales, biases, scale##i[g], sum##i[g], y[i]);                           \
+    tile_add(fp4, b##i, scales + 16, biases + 16, scale##i[g], sum##i[g], y[i] + 16);            \
+    if (rows == 64) {                                                                            \
+      tile_add(fp4, c##i, scales + 32, biases + 32, scale##i[g], sum##i[g], y[i] + 32);          \
+      tile_add(fp4, d##i, scales + 48, biases + 48, scale##i[g], sum##i[g], y[i] + 48);          \
+    }                                                                                            \
+  }
+
+/*
+ * Adds the groups first_group <= g < last_group to y of so many tokens and of 32 or 64 rows. "order"
+ * tells where in q the four bytes of each step are, from the first step of the panel on.
+ */
+QN_INLINE void tile_multiply(int tokens, int rows, int fp4, const struct tile_weights *w,
+                             const int32_t *order, int32_t steps, int32_t first_group,
+                             int32_t last_group, const int8_t *const *q, const float *const *scale,
+                             const float *const *sum, float (*y)[TILE_ROWS]) {
+  const __m512i *codes = (const __m512i *)w->codes;
+  TILE_EACH(TILE_TOKEN)
+  for (int32_t g = first_group; g < last_group; g++) {
+    const float *scales = w->scales[g % TILE_GROUPS], *biases = w->biases[g % TILE_GROUPS];
+    /* Hides from gcc that y is the same in each group: it would keep y in registers, not the sums. */
+    __asm__("" : "+r"(y));
+    TILE_EACH(TILE_BEGIN)
+    const int32_t *end = order + steps;
+    do {
+      int64_t at = *order++;
+      TILE_EACH(TILE_STEP)
+      codes += TILE_ROWS / 16;
+    } while (order != end);
+    TILE_EACH(TILE_END)
   }
 }
 
-/* Where a panel's rows are: those past the last one are the last one again, and are not written. */
-struct tile_rows {
-  const uint8_t *codes[TILE_ROWS];
-  const uint8_t *scales[TILE_ROWS];
-  const uint8_t *biases[TILE_ROWS];
+typedef void tile_function(const struct tile_weights *w, const int32_t *order, int32_t steps,
+                           int32_t first_group, int32_t last_group, const int8_t *const *q,
+                           const float *const *scale, const float *const *sum,
+                           float (*y)[TILE_ROWS]);
+
+#define TILE_FUNCTION(NAME, TOKENS, NUMBER_OF_ROWS, FP4)                                           \
+  static void NAME(const struct tile_weights *w, const int32_t *order, int32_t steps,              \
+                   int32_t first_group, int32_t last_group, const int8_t *const *q,                \
+                   const float *const *scale, const float *const *sum, float (*y)[TILE_ROWS]) {    \
+    tile_multiply(TOKENS, NUMBER_OF_ROWS, FP4, w, order, steps, first_group, last_group, q, scale, \
+                  sum, y);                                                                         \
+  }
+#define TILE_FUNCTIONS(TOKENS)                       \
+  TILE_FUNCTION(tile_##TOKENS##_32, TOKENS, 32, 0)   \
+  TILE_FUNCTION(tile_##TOKENS##_64, TOKENS, 64, 0)   \
+  TILE_FUNCTION(tile_##TOKENS##_32_fp4, TOKENS, 32, 1) \
+  TILE_FUNCTION(tile_##TOKENS##_64_fp4, TOKENS, 64, 1)
+TILE_FUNCTIONS(1)
+TILE_FUNCTIONS(2)
+TILE_FUNCTIONS(3)
+TILE_FUNCTIONS(4)
+TILE_FUNCTIONS(5)
+TILE_FUNCTIONS(6)
+
+/* [tokens - 1][more than 32 rows][fp4] */
+#define TILE_NAMES(TOKENS) \
+  {{tile_##TOKENS##_32, tile_##TOKENS##_32_fp4}, {tile_##TOKENS##_64, tile_##TOKENS##_64_fp4}}
+static tile_function *const tile_functions[TILE_TOKENS][2][2] = {
+    TILE_NAMES(1), TILE_NAMES(2), TILE_NAMES(3), TILE_NAMES(4), TILE_NAMES(5), TILE_NAMES(6),
 };
 
-static void tiles_find(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first,
-                       int32_t last, struct tile_rows *rows) {
-  for (int32_t i = 0; i < TILE_ROWS; i++) {
-    int64_t r = first + i < last ? first + i : last - 1;
-    rows->codes[i] = planes->codes + r * m->row_bytes;
-    rows->scales[i] = planes->scales + r * m->scale_row_bytes;
-    rows->biases[i] = planes->biases == NULL ? NULL : planes->biases + r * m->scale_row_bytes;
+static void unpack_any(enum code code, const uint8_t *const rows[ROWS], int64_t at, int64_t left,
+                       __m512i *to) {
+  const int apart = TILE_ROWS / 16;
+  switch (code) {
+    case CODE_FP4:
+      unpack_rows(CODE_FP4, rows, at, left, apart, to);
+      break;
+    case CODE_2:
+      unpack_rows(CODE_2, rows, at, left, apart, to);
+      break;
+    case CODE_3:
+      unpack_rows(CODE_3, rows, at, left, apart, to);
+      break;
+    case CODE_4:
+      unpack_rows(CODE_4, rows, at, left, apart, to);
+      break;
+    case CODE_5:
+      unpack_rows(CODE_5, rows, at, left, apart, to);
+      break;
+    case CODE_6:
+      unpack_rows(CODE_6, rows, at, left, apart, to);
+      break;
+    case CODE_8:
+      unpack_rows(CODE_8, rows, at, left, apart, to);
+      break;
   }
 }
 
-/* One panel of 32 rows: columns from "first" on. */
-static void tiles_prepare(const struct qn_matrix *m, const struct tile_rows *rows, int32_t first,
-                          struct tile_weights *w) {
-  const struct qn_format *f = &m->format;
-  int32_t columns = m->columns - first < TILES_PANEL ? m->columns - first : TILES_PANEL;
-  int32_t size = f->mode != QN_AFFINE ? 1 : f->type == QN_F32 ? 4 : 2;
-  w->groups = columns / f->group;
-  for (int32_t h = 0; h < 2; h++) {
-    int64_t at = (int64_t)first * f->bits / 8;
-    tiles_unpack_any(f, rows->codes + 16 * h, at, (int64_t)m->columns * f->bits / 8 - at,
-                     (__m512i *)w->codes + h);
-    at = (int64_t)first / f->group * size;
-    int64_t left = (int64_t)m->columns / f->group * size - at;
-    tiles_scales_any(f, rows->scales + 16 * h, at, left, w->groups, w->scales[0] + 16 * h);
-    if (f->mode == QN_AFFINE) {
-      tiles_scales_any(f, rows->biases + 16 * h, at, left, w->groups, w->biases[0] + 16 * h);
+/* Scales of all rows from group g on, as many as fit. */
+static void tile_scales(const struct qn_matrix *m, const struct rows rows[4], int sets, int32_t g,
+                        float (*to)[TILE_ROWS]) {
+  int32_t groups = m->columns / m->format.group;
+  for (int h = 0; h < sets; h++) {
+    __m512 scales[TILE_GROUPS];
+    load_scales(&m->format, &rows[h], g, groups, scales);
+    for (int i = 0; i < TILE_GROUPS && g + i < groups; i++) {
+      _mm512_store_ps(to[i] + 16 * h, scales[i]);
     }
   }
 }
 
-/* Rows first <= r < last, at most 32, of one token. */
-static void tiles_store(const struct qn_matrix *m, int32_t first, int32_t last, const float *y, float *out) {
-  for (int32_t h = 0; h < TILE_ROWS && first + h < last; h += 16) {
-    __mmask16 mask = (__mmask16)tiles_first(last - first - h < 16 ? last - first - h : 16);
-    __m512 rows = _mm512_load_ps(y + h);
-    if (m->row_map == NULL) {
-      _mm512_mask_storeu_ps(out + first + h, mask, rows);
-    } else {
-      __m512i to = _mm512_maskz_loadu_epi32(mask, m->row_map + first + h);
-      _mm512_mask_i32scatter_ps(out, mask, to, rows, 4);
+/* Rows first <= r < last, at most 64, for at most TILE_CHUNK tokens: y [count][64]. */
+static void tile_block(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first,
+                       int32_t last, const struct qn_activations *a, const int32_t *tokens,
+                       int32_t token, int32_t count, const int32_t *order, float (*y)[TILE_ROWS]) {
+  const struct qn_format *f = &m->format;
+  enum code code = code_of(f);
+  int64_t used = (int64_t)m->columns * f->bits / 8, scales_used = (int64_t)a->groups * scale_bytes(f);
+  int sets = last - first > 32 ? 4 : 2;
+  struct rows codes[4], scales[4], biases[4];
+  for (int h = 0; h < sets; h++) {
+    int32_t from = first + 16 * h < last ? first + 16 * h : last - 1;
+    codes[h] = rows_of(planes->codes, m->row_bytes, used, from, last, m->rows);
+    scales[h] = rows_of(planes->scales, m->scale_row_bytes, scales_used, from, last, m->rows);
+    if (planes->biases != NULL) {
+      biases[h] = rows_of(planes->biases, m->scale_row_bytes, scales_used, from, last, m->rows);
+    }
+  }
+
+  struct tile_weights w;
+  int32_t tiles = (count + TILE_TOKENS - 1) / TILE_TOKENS;
+  for (int32_t k = 0; k < m->columns; k += TILES_PANEL) {
+    int32_t g = k / f->group;
+    int32_t last_group = m->columns - k < TILES_PANEL ? a->groups : g + TILES_PANEL / f->group;
+    int64_t at = (int64_t)k * f->bits / 8;
+    for (int h = 0; h < sets; h++) {
+      unpack_any(code, codes[h].at, at, used - at, (__m512i *)w.codes + h);
+    }
+    if (g % TILE_GROUPS == 0) {
+      tile_scales(m, scales, sets, g, w.scales);
+      if (planes->biases != NULL) {
+        tile_scales(m, biases, sets, g, w.biases);
+      }
+    }
+    for (int32_t t = 0; t < tiles; t++) {
+      int32_t from = count * t / tiles, n = count * (t + 1) / tiles - from;
+      const int8_t *q[TILE_TOKENS];
+      const float *scale[TILE_TOKENS], *sum[TILE_TOKENS];
+      for (int32_t i = 0; i < n; i++) {
+        int64_t x = tokens == NULL ? token + from + i : tokens[token + from + i];
+        q[i] = a->q + x * a->padded + k / QN_PAD * QN_PAD;
+        scale[i] = a->scale + x * a->groups;
+        sum[i] = a->sum + x * a->groups;
+      }
+      tile_functions[n - 1][sets == 4][f->mode != QN_AFFINE](&w, order + k % QN_PAD / 4, f->group / 4, g,
+                                                             last_group, q, scale, sum, y + from);
     }
   }
 }
@@ -241,42 +241,26 @@ static void tiles_store(const struct qn_matrix *m, int32_t first, int32_t last, 
 static void avx512_multiply_many(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
                                  const struct qn_activations *a, const int32_t *tokens, int32_t count,
                                  float *out, int64_t out_stride, const int32_t *out_rows) {
-  const struct qn_format *f = &m->format;
-  int fp4 = f->mode != QN_AFFINE;
-  struct tile_weights w;
-  struct tile_activations x;
-  struct tile_rows rows;
-  _Alignas(64) float y[TILE_CHUNK][TILE_ROWS];
-
-  int values = tiles_values(f->bits);
-  for (int32_t s = 0; s < TILES_PANEL / 4; s++) {
-    int32_t quad = s / values, block = quad / 16;
-    w.order[s] = block * 64 * values + s % values * 64 + quad % 16 * 4;
+  /* Step s is code s mod V of the four periods from 4 (s / V) on. */
+  int32_t order[QN_PAD / 4], vectors = code_vectors(code_of(&m->format));
+  for (int32_t s = 0; s < QN_PAD / 4; s++) {
+    int32_t quad = s / vectors;
+    order[s] = quad / 16 * 64 * vectors + s % vectors * 64 + quad % 16 * 4;
   }
-  w.steps = f->group / 4;
-
-  /* Chunks of tokens, and tiles of a chunk, are of equal size, or nearly. */
+  /* Chunks of tokens, and tiles of a chunk, are of the same size, or nearly. */
   int32_t chunks = (count + TILE_CHUNK - 1) / TILE_CHUNK;
   for (int32_t r = first; r < last; r += TILE_ROWS) {
-    tiles_find(m, &m->planes[expert], r, last, &rows);
+    int32_t end = last - r < TILE_ROWS ? last : r + TILE_ROWS;
     for (int32_t c = 0; c < chunks; c++) {
-      int32_t from = (int32_t)((int64_t)count * c / chunks);
-      int32_t to = (int32_t)((int64_t)count * (c + 1) / chunks);
-      int32_t tiles = (to - from + TILE_TOKENS - 1) / TILE_TOKENS;
+      int32_t from = (int32_t)((int64_t)count * c / chunks), to = (int32_t)((int64_t)count * (c + 1) / chunks);
+      _Alignas(64) float y[TILE_CHUNK][TILE_ROWS];
       memset(y, 0, (size_t)(to - from) * sizeof y[0]);
-      for (int32_t k = 0; k < m->columns; k += TILES_PANEL) {
-        tiles_prepare(m, &rows, k, &w);
-        for (int32_t t = 0; t < tiles; t++) {
-          int32_t begin = from + (to - from) * t / tiles, end = from + (to - from) * (t + 1) / tiles;
-          for (int32_t i = begin; i < end; i++) {
-            tiles_copy(a, tokens == NULL ? i : tokens[i], k, 0, k / f->group, w.groups, fp4, i - begin, &x);
-          }
-          tiles_multiply_tokens(&w, &x, end - begin, fp4, y + (begin - from));
-        }
-      }
+      tile_block(m, &m->planes[expert], r, end, a, tokens, from, to - from, order, y);
       for (int32_t i = from; i < to; i++) {
-        tiles_store(m, r, last < r + TILE_ROWS ? last : r + TILE_ROWS, y[i - from],
-                    out + (out_rows == NULL ? i : out_rows[i]) * out_stride);
+        float *row = out + (out_rows == NULL ? i : out_rows[i]) * out_stride;
+        for (int32_t h = r; h < end; h += ROWS) {
+          write_rows(m, h, end - h < ROWS ? end - h : ROWS, _mm512_load_ps(y[i - from] + h - r), row);
+        }
       }
     }
   }

@@ -45,11 +45,12 @@ static void attention_append(int32_t head_dim, const float *key, const float *va
  *   c[r] = c[r] * factor[r] (0 where factor is NULL) + sum over s < steps of a[r][s] * b[s]
  *
  * A chain of fma for each row and block: as many in flight as the registers hold, and one load of b
- * serves all rows. rows and blocks are constants wherever this is inlined.
+ * serves all rows. Meanwhile memory at "ahead" is fetched, so many bytes per step. rows and blocks
+ * are constants wherever this is inlined.
  */
 static inline __attribute__((always_inline)) void attention_product(
     const int rows, const int blocks, int32_t steps, const float *a, int32_t a_stride, const uint16_t *b,
-    int64_t block_stride, const float *factor, float *c, int32_t c_stride) {
+    int64_t block_stride, const float *factor, float *c, int32_t c_stride, const char *ahead, int32_t ahead_step) {
   lanes sum[LANES_ROWS][LANES_BLOCKS];
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++) {
@@ -65,6 +66,8 @@ static inline __attribute__((always_inline)) void attention_product(
     for (int j = 0; j < blocks; j++) {
       x[j] = lanes_f16(b + j * block_stride + QN_LANES * s);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
       lanes y = lanes_all(a[r * a_stride + s]);
@@ -85,37 +88,55 @@ static inline __attribute__((always_inline)) void attention_product(
 
 static inline __attribute__((always_inline)) void attention_block_products(
     int32_t rows, const int blocks, int32_t steps, const float *a, int32_t a_stride, const uint16_t *b,
-    int64_t block_stride, const float *factor, float *c, int32_t c_stride) {
+    int64_t block_stride, const float *factor, float *c, int32_t c_stride, const char *ahead) {
+  int32_t ahead_step = blocks * QN_LANES * (int32_t)sizeof *b;
   while (rows > 0) {
-    int32_t some = rows >= LANES_ROWS ? LANES_ROWS : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-    if (some == LANES_ROWS) {
-      attention_product(LANES_ROWS, blocks, steps, a, a_stride, b, block_stride, factor, c, c_stride);
-    } else if (some == 4) {
-      attention_product(LANES_ROWS < 4 ? LANES_ROWS : 4, blocks, steps, a, a_stride, b, block_stride, factor, c, c_stride);
-    } else if (some == 2) {
-      attention_product(2, blocks, steps, a, a_stride, b, block_stride, factor, c, c_stride);
+    int32_t some;
+#define ATTENTION_ROWS(n)                                                                                        \
+  do {                                                                                                           \
+    attention_product(n, blocks, steps, a, a_stride, b, block_stride, factor, c, c_stride, ahead, ahead_step);   \
+    some = n;                                                                                                    \
+  } while (0)
+    if (rows >= LANES_ROWS) {
+      ATTENTION_ROWS(LANES_ROWS);
+#if LANES_ROWS > 8
+    } else if (rows >= 8) {
+      ATTENTION_ROWS(8);
+#endif
+    } else if (rows >= 4) {
+      ATTENTION_ROWS(4);
+    } else if (rows >= 2) {
+      ATTENTION_ROWS(2);
     } else {
-      attention_product(1, blocks, steps, a, a_stride, b, block_stride, factor, c, c_stride);
+      ATTENTION_ROWS(1);
     }
+#undef ATTENTION_ROWS
     rows -= some;
     a += some * a_stride;
     c += some * c_stride;
     factor = factor == NULL ? NULL : factor + some;
+    ahead_step = 0; /* once is enough */
   }
 }
 
-/* All blocks of c, the rows of one after the other: b is read once from beyond the nearest cache. */
+/*
+ * All blocks of c, the rows of one after the other: b is read once from beyond the nearest cache.
+ * What lies so many bytes behind b will be wanted next.
+ */
 static void attention_products(int32_t rows, int32_t blocks, int32_t steps, const float *a, int32_t a_stride,
                                const uint16_t *b, int64_t block_stride, const float *factor, float *c,
-                               int32_t c_stride) {
-  int32_t j = 0;
-  for (; j + LANES_BLOCKS <= blocks; j += LANES_BLOCKS) {
-    attention_block_products(rows, LANES_BLOCKS, steps, a, a_stride, b + j * block_stride, block_stride, factor,
-                             c + QN_LANES * j, c_stride);
-  }
-  for (; j < blocks; j++) {
-    attention_block_products(rows, 1, steps, a, a_stride, b + j * block_stride, block_stride, factor,
-                             c + QN_LANES * j, c_stride);
+                               int32_t c_stride, int64_t ahead) {
+  for (int32_t j = 0; j < blocks;) {
+    const uint16_t *from = b + j * block_stride;
+    if (j + LANES_BLOCKS <= blocks) {
+      attention_block_products(rows, LANES_BLOCKS, steps, a, a_stride, from, block_stride, factor, c + QN_LANES * j,
+                               c_stride, (const char *)from + ahead);
+      j += LANES_BLOCKS;
+    } else {
+      attention_block_products(rows, 1, steps, a, a_stride, from, block_stride, factor, c + QN_LANES * j, c_stride,
+                               (const char *)from + ahead);
+      j++;
+    }
   }
 }
 
@@ -173,21 +194,24 @@ static void attention_attend(const struct qn_attend_tiles *run) {
     all = all < run->tokens ? all : run->tokens;
     const uint16_t *keys = run->cache + i * qn_tile_numbers(dim);
     const uint16_t *values = keys + (int64_t)QN_TILE * dim;
+    /* While keys are read the tile's values are fetched, and with those the next tile's keys. */
+    int64_t after_keys = (int64_t)QN_TILE * dim * (int64_t)sizeof *keys;
+    int64_t after_values = i + 1 < run->tiles ? (int64_t)QN_TILE * width * (int64_t)sizeof *values : 0;
     int32_t last = run->first + run->tokens - tile_first;
     int32_t blocks = last >= QN_TILE ? QN_TILE / QN_LANES : (last + QN_LANES - 1) / QN_LANES;
     int32_t from = some * run->group;
     attention_products(rows - from, blocks, dim, run->queries + (int64_t)from * dim, dim, keys,
-                       (int64_t)dim * QN_LANES, NULL, run->scores + (int64_t)from * QN_TILE, QN_TILE);
+                       (int64_t)dim * QN_LANES, NULL, run->scores + (int64_t)from * QN_TILE, QN_TILE, after_keys);
     attention_weigh(run, from, tile_first);
     for (int32_t t = some; t < all; t++) {
       int32_t r = t * run->group;
       attention_products(run->group, width / QN_LANES, run->first + t + 1 - tile_first,
                          run->scores + (int64_t)r * QN_TILE, QN_TILE, values, QN_TILE * QN_LANES,
-                         run->factors + r, run->values + (int64_t)r * width, width);
+                         run->factors + r, run->values + (int64_t)r * width, width, 0);
     }
     int32_t r = all * run->group;
     attention_products(rows - r, width / QN_LANES, QN_TILE, run->scores + (int64_t)r * QN_TILE, QN_TILE, values,
-                       QN_TILE * QN_LANES, run->factors + r, run->values + (int64_t)r * width, width);
+                       QN_TILE * QN_LANES, run->factors + r, run->values + (int64_t)r * width, width, after_values);
   }
 }
 

@@ -47,16 +47,20 @@ static inline __attribute__((always_inline)) void delta_blocks_step(
   }
   lanes keep = lanes_all(decay);
   for (int32_t j = 0; j < key_dim; j++) {
+    /* Here, not where they are used: a compiler cannot know that "to" is none of them. */
+    lanes adding = add ? lanes_all(add_k[j]) : lanes_zero();
+    lanes key = read ? lanes_all(k[j]) : lanes_zero();
+    lanes query = read ? lanes_all(q[j]) : lanes_zero();
 #pragma GCC unroll 16
     for (int i = 0; i < blocks; i++) {
       lanes s = lanes_load(from + QN_LANES * i);
       if (add) {
-        s = lanes_fma(delta[i], lanes_all(add_k[j]), lanes_mul(s, keep));
+        s = lanes_fma(delta[i], adding, lanes_mul(s, keep));
         lanes_store(to + QN_LANES * i, s);
       }
       if (read) {
-        with_k[i] = lanes_fma(s, lanes_all(k[j]), with_k[i]);
-        with_q[i] = lanes_fma(s, lanes_all(q[j]), with_q[i]);
+        with_k[i] = lanes_fma(s, key, with_k[i]);
+        with_q[i] = lanes_fma(s, query, with_q[i]);
       }
     }
     from += QN_LANES * blocks;

@@ -28,14 +28,17 @@ static inline lanes lanes_bf16(const void *at) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
 }
 
+/*
+ * By way of f16, which has the same places with three more bits of fraction and an exponent larger
+ * by 8: its denormals are widened at full speed, where a product with 2^120 would trap on each.
+ */
 static inline lanes lanes_e4m3(const uint8_t *at) {
-  __m512i code = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)at));
-  __m512i magnitude = _mm512_and_si512(code, _mm512_set1_epi32(0x7F));
-  __m512i sign = _mm512_slli_epi32(_mm512_xor_si512(code, magnitude), 24);
-  __m512 x = _mm512_mul_ps(_mm512_castsi512_ps(_mm512_slli_epi32(magnitude, 20)), _mm512_set1_ps(0x1p120f));
-  __mmask16 nan = _mm512_cmpeq_epi32_mask(magnitude, _mm512_set1_epi32(0x7F));
-  __m512i bits = _mm512_or_si512(_mm512_castps_si512(x), sign);
-  return _mm512_castsi512_ps(_mm512_mask_mov_epi32(bits, nan, _mm512_set1_epi32(0x7FC00000)));
+  __m128i codes = _mm_loadu_si128((const __m128i *)at);
+  __m256i doubled = _mm256_srai_epi16(_mm256_slli_epi16(_mm256_cvtepu8_epi16(codes), 8), 1);
+  __m512 x = _mm512_cvtph_ps(_mm256_and_si256(doubled, _mm256_set1_epi16((short)0xBFFF)));
+  __mmask16 nan = _mm_cmpeq_epi8_mask(_mm_or_si128(codes, _mm_set1_epi8((char)0x80)), _mm_set1_epi8((char)0xFF));
+  return _mm512_mask_mov_ps(_mm512_mul_ps(x, _mm512_set1_ps(0x1p8f)), nan,
+                            _mm512_castsi512_ps(_mm512_set1_epi32(0x7FC00000)));
 }
 
 static inline lanes lanes_add(lanes a, lanes b) { return _mm512_add_ps(a, b); }
@@ -71,7 +74,7 @@ static inline float lanes_largest(lanes x) {
 }
 
 /* So many rows times blocks of sums stay in registers, beside what they are made of. */
-#define LANES_ROWS 8
+#define LANES_ROWS 12
 #define LANES_BLOCKS 2
 
 #include "functions.h"

@@ -71,8 +71,8 @@ class ArchitectureTest {
   }
 
   @Test
-  void textReadsJson() {
-    assertUsesOnly("dev.qnext.text..", "dev.qnext", "dev.qnext.json..");
+  void textReadsJsonAndUsesTheCacheFolder() {
+    assertUsesOnly("dev.qnext.text..", "dev.qnext", "dev.qnext.json..", "dev.qnext.machine..");
   }
 
   @Test

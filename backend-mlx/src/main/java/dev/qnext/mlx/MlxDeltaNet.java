@@ -20,8 +20,8 @@ import java.util.List;
  * </pre>
  *
  * Decode and verify take the tokens one by one in this form; prefill takes {@link #CHUNK} at a time
- * by matrix products. The state is [key heads, value heads per key head, valueDim, keyDim]. Source:
- * arXiv 2412.06464, transformers modular_qwen3_next.py.
+ * by matrix products. The state is [1, groups, rows, keyDim]: a group is one key head, its rows are
+ * those of all its value heads. Source: arXiv 2412.06464, transformers modular_qwen3_next.py.
  */
 final class MlxDeltaNet {
   private static final int CHUNK = 64;
@@ -42,6 +42,7 @@ final class MlxDeltaNet {
   private final MlxArray isBeta;
   private final MlxArray minusA;
   private final MlxArray bias;
+  private final MlxArray biasOfRows;
   private final MlxArray zero;
   private final MlxArray norm;
   private final MlxTriangles triangles;
@@ -84,21 +85,26 @@ final class MlxDeltaNet {
     this.normEps = args.eps() * keyDim;
     this.norm = home.constant(MlxVector.of(args.norm()).values(), valueDim);
 
-    // One row of gates holds b, then a: beta = sigmoid(b), and log g = -exp(A_log) softplus(a +
+    // A row of ba holds b, then a: beta = sigmoid(b), and log g = -exp(A_log) softplus(a +
     // dt_bias).
     int heads = shape.valueHeads();
     float[] minus = new float[2 * heads];
     float[] biases = new float[2 * heads];
+    float[] biasesOfRows = new float[2 * heads * valueDim];
     int[] beta = new int[2 * heads];
     for (int h = 0; h < heads; h++) {
       beta[h] = 1;
       minus[heads + h] = (float) -Math.exp(MlxVector.of(args.aLog()).values()[h]);
-      biases[heads + h] = MlxVector.of(args.dtBias()).values()[h];
+      int a = heads + h;
+      biases[a] = MlxVector.of(args.dtBias()).values()[h];
+      Arrays.fill(biasesOfRows, a * valueDim, (a + 1) * valueDim, biases[a]);
     }
-    this.minusA = home.constant(minus, 1, 2 * heads);
-    this.bias = home.constant(biases, 1, 2 * heads);
+    this.minusA = home.constant(minus, 1, 2, groups, perGroup, 1);
+    this.bias = home.constant(biases, 1, 2, groups, perGroup, 1);
+    this.biasOfRows = home.constant(biasesOfRows, 1, 2, groups, perGroup, valueDim);
     this.isBeta =
-        home.constant(mlx.asType(mlx.array(beta, MlxType.INT32, 1, 2 * heads), MlxType.BOOL));
+        home.constant(
+            mlx.asType(mlx.array(beta, MlxType.INT32, 1, 2, groups, perGroup, 1), MlxType.BOOL));
     this.zero = home.constant(new float[1], 1);
 
     this.triangles = MlxTriangles.of(mlx, home, CHUNK);
@@ -110,7 +116,7 @@ final class MlxDeltaNet {
           }
           return new MlxArray[] {mlx.multiply(sum, mlx.sigmoid(sum))};
         });
-    this.gates = home.elementWise(in -> new MlxArray[] {gates(in[0])});
+    this.gates = home.elementWise(in -> new MlxArray[] {gates(in[0], in[1])});
     this.gated =
         home.elementWise(in -> {
           MlxArray z = mlx.asType(in[1], MlxType.FLOAT32);
@@ -131,9 +137,9 @@ final class MlxDeltaNet {
 
   /**
    * What the recurrence reads of T tokens: queries and keys [T, 2 groups, keyDim], values [T,
-   * values], and [T, beta | log g].
+   * values].
    */
-  private record Inputs(MlxArray qk, MlxArray v, MlxArray gates) {}
+  private record Inputs(MlxArray qk, MlxArray v) {}
 
   /**
    * What one token does to the state: S k, k, v, log g and beta, shaped to meet the state element
@@ -190,8 +196,8 @@ final class MlxDeltaNet {
       state.read(rows, out[1], steps);
       return out[0];
     }
-    Inputs x = inputs(qkvz, ba, state.past(), tokens);
-    MlxArray[] out = chunked(x, state.base(), tokens);
+    Inputs x = inputs(qkvz, state.past(), tokens);
+    MlxArray[] out = chunked(x, gates(ba, bias, tokens), state.base(), tokens);
     state.read(last(mlx.slice(qkvz, 1, 0, shape.channels()), tokens), out[1], List.of());
     return finish(out[0], qkvz, tokens);
   }
@@ -205,16 +211,18 @@ final class MlxDeltaNet {
    */
   private MlxArray[] recurrent(MlxArray qkvz, MlxArray ba, MlxArray base, List<MlxArray> past) {
     int tokens = mlx.dimension(qkvz, 0);
-    Inputs x = inputs(qkvz, ba, past, tokens);
+    Inputs x = inputs(qkvz, past, tokens);
+    MlxArray g =
+        mlx.reshape(gates(ba, biasOfRows, tokens), 2 * tokens, groups, perGroup * valueDim, 1);
     List<MlxArray> rows = new ArrayList<>();
     List<MlxArray> recorded = new ArrayList<>();
     MlxArray[] o = new MlxArray[tokens];
     MlxArray s = base;
     for (int t = 0; t < tokens; t++) {
-      Token token = token(x, t);
+      Token token = token(x, g, t);
       Step step = step(s, token);
       s = replay(s, step);
-      o[t] = mlx.reshape(times(s, token.q), 1, shape.valueHeads(), valueDim);
+      o[t] = mlx.reshape(mlx.matmul(s, token.q), 1, shape.valueHeads(), valueDim);
       rows.add(mlx.slice(row(qkvz, t), 1, 0, shape.channels()));
       if (tokens > 1) {
         recorded.addAll(step.arrays);
@@ -237,8 +245,8 @@ final class MlxDeltaNet {
     return last;
   }
 
-  /** Convolution with silu, norms and gates. */
-  private Inputs inputs(MlxArray qkvz, MlxArray ba, List<MlxArray> past, int tokens) {
+  /** Convolution with silu, and norms. */
+  private Inputs inputs(MlxArray qkvz, List<MlxArray> past, int tokens) {
     List<MlxArray> rows = new ArrayList<>(past);
     rows.add(mlx.slice(qkvz, 1, 0, shape.channels()));
     if (tokens > 1) {
@@ -254,13 +262,20 @@ final class MlxDeltaNet {
             mlx.reshape(mlx.slice(qkv, 1, 0, 2 * keys), tokens, 2 * groups, keyDim),
             l2Scale,
             l2Eps);
-    return new Inputs(qk, mlx.slice(qkv, 1, 2 * keys, 2 * keys + values), gates.apply(ba)[0]);
+    return new Inputs(qk, mlx.slice(qkv, 1, 2 * keys, 2 * keys + values));
   }
 
-  /** beta and the logarithm of the decay, [T, beta | log g]. */
-  private MlxArray gates(MlxArray ba) {
+  /**
+   * beta and the logarithm of the decay, [T, 2, groups, perGroup, 1]; in place of the 1 as many
+   * equal numbers as the bias has.
+   */
+  private MlxArray gates(MlxArray ba, MlxArray addend, int tokens) {
+    return gates.apply(mlx.reshape(ba, tokens, 2, groups, perGroup, 1), addend)[0];
+  }
+
+  private MlxArray gates(MlxArray ba, MlxArray addend) {
     MlxArray x = mlx.asType(ba, MlxType.FLOAT32);
-    MlxArray softplus = mlx.logAddExp(mlx.add(x, bias), zero);
+    MlxArray softplus = mlx.logAddExp(mlx.add(x, addend), zero);
     return mlx.where(isBeta, mlx.sigmoid(x), mlx.multiply(minusA, softplus));
   }
 
@@ -269,33 +284,24 @@ final class MlxDeltaNet {
   }
 
   /**
-   * One token's part of the inputs: q and k as columns [1, groups, keyDim, 1], the rest shaped to
-   * meet the state.
+   * One token's part of the inputs: q and k as columns [1, groups, keyDim, 1], the rest [1, groups,
+   * rows, 1] like the state's.
    */
   private record Token(MlxArray q, MlxArray k, MlxArray v, MlxArray beta, MlxArray logDecay) {}
 
-  private Token token(Inputs x, int t) {
-    MlxArray[] qk = mlx.split(mlx.reshape(row(x.qk, t), 2, groups, keyDim, 1), 2, 0);
-    MlxArray v = mlx.reshape(row(x.v, t), 1, groups, perGroup, valueDim, 1);
-    MlxArray[] g = mlx.split(mlx.reshape(row(x.gates, t), 2, groups, perGroup, 1, 1), 2, 0);
-    return new Token(qk[0], qk[1], v, g[0], g[1]);
+  private Token token(Inputs x, MlxArray gates, int t) {
+    MlxArray qk = mlx.reshape(row(x.qk, t), 2, groups, keyDim, 1);
+    return new Token(
+        mlx.slice(qk, 0, 0, 1),
+        mlx.slice(qk, 0, 1, 2),
+        mlx.reshape(row(x.v, t), 1, groups, perGroup * valueDim, 1),
+        mlx.slice(gates, 0, 2 * t, 2 * t + 1),
+        mlx.slice(gates, 0, 2 * t + 1, 2 * t + 2));
   }
 
   private Step step(MlxArray s, Token x) {
-    return new Step(
-        mlx.reshape(times(s, x.k), 1, groups, perGroup, valueDim, 1),
-        mlx.reshape(x.k, 1, groups, 1, 1, keyDim),
-        x.v,
-        x.logDecay,
-        x.beta);
-  }
-
-  /**
-   * S x for one column per group, whose value heads are the rows of one matrix: [1, groups, rows,
-   * 1].
-   */
-  private MlxArray times(MlxArray s, MlxArray x) {
-    return mlx.matmul(mlx.reshape(s, 1, groups, perGroup * valueDim, keyDim), x);
+    MlxArray kT = mlx.reshape(x.k, 1, groups, 1, keyDim);
+    return new Step(mlx.matmul(s, x.k), kT, x.v, x.logDecay, x.beta);
   }
 
   /**
@@ -331,11 +337,11 @@ final class MlxDeltaNet {
    *
    * @return o [T, valueHeads, valueDim] and the state behind
    */
-  private MlxArray[] chunked(Inputs x, MlxArray base, int tokens) {
+  private MlxArray[] chunked(Inputs x, MlxArray betaDecay, MlxArray base, int tokens) {
     int chunks = (tokens + CHUNK - 1) / CHUNK;
     // Padding reads nothing: its k, v and beta are 0 and its decay is 1.
     MlxArray[] qk = mlx.split(x.qk, 2, 1);
-    MlxArray[] gates = mlx.split(x.gates, 2, 1);
+    MlxArray[] gates = mlx.split(betaDecay, 2, 1);
     MlxArray q = grouped(qk[0], tokens, chunks, 1, keyDim);
     MlxArray k = grouped(qk[1], tokens, chunks, 1, keyDim);
     MlxArray v = grouped(x.v, tokens, chunks, perGroup, valueDim);
@@ -374,7 +380,7 @@ final class MlxDeltaNet {
     MlxArray all = mlx.transpose(mlx.concatenate(2, o), 2, 0, 1, 3);
     return new MlxArray[] {
       mlx.reshape(mlx.slice(all, 0, 0, tokens), tokens, shape.valueHeads(), valueDim),
-      mlx.reshape(s, 1, groups, perGroup, valueDim, keyDim)
+      mlx.reshape(s, 1, groups, perGroup * valueDim, keyDim)
     };
   }
 

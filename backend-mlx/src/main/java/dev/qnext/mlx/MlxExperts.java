@@ -80,26 +80,27 @@ final class MlxExperts {
                     mlx.reshape(each, tokens, chosen, hidden)),
                 tokens,
                 hidden);
-    MlxArray[] inner = halves(sharedInner.multiply(x), tokens);
-    MlxArray shared = MlxMatrix.of(args.sharedDownProj()).multiply(swiglu(inner[0], inner[1]));
+    MlxMatrix sharedDown = MlxMatrix.of(args.sharedDownProj());
+    MlxArray shared = sharedDown.multiply(swiglu(sharedInner.multiply(x), sharedDown.columns()));
     return mlx.add(routed, mlx.multiply(open, shared));
   }
 
   /**
-   * Gate and up [T, inner] of the shared expert; for one token as rows of their own, which no
-   * kernel has to copy.
+   * Of the shared expert, whose gate and up lie in one row; for one token they are made rows of
+   * their own, for the result would have the stride of both and the next product copy it.
    */
-  private MlxArray[] halves(MlxArray both, int tokens) {
-    int width = MlxMatrix.of(args.sharedDownProj()).columns();
-    if (tokens == 1 && sharedInner.rows() == 2 * width) {
-      return mlx.split(mlx.reshape(both, 2, width), 2, 0);
+  private MlxArray swiglu(MlxArray both, int width) {
+    boolean rows = mlx.dimension(both, 0) == 1 && mlx.dimension(both, 1) == 2 * width;
+    if (rows) {
+      MlxArray two = mlx.reshape(both, 2, width);
+      return swiglu(mlx.slice(two, 0, 0, 1), mlx.slice(two, 0, 1, 2));
     }
-    return new MlxArray[] {mlx.slice(both, 1, 0, width), mlx.slice(both, 1, width, 2 * width)};
+    return swiglu(mlx.slice(both, 1, 0, width), mlx.slice(both, 1, width, 2 * width));
   }
 
   /** [T, chosen, 1, hidden]. */
   private MlxArray direct(MlxArray x, MlxArray experts, int tokens, int hidden) {
-    MlxArray in = mlx.reshape(x, tokens, 1, 1, hidden);
+    MlxArray in = tokens == 1 ? x : mlx.reshape(x, tokens, 1, hidden);
     // Left indices are given, or MLX counts them out in a kernel of its own for every product.
     int chosen = args.chosen();
     MlxArray inner = inner(in, indices(tokens, chosen, slot -> slot / chosen), experts, false);

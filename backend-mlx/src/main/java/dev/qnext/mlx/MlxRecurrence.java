@@ -10,8 +10,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The matrices of a delta layer [1, key heads, value heads per key head, valueDim, keyDim] in f32,
- * and the last inputs of its convolution [1, channels] each, the oldest first.
+ * The matrices of a delta layer [1, key heads, rows of all value heads of one, keyDim] in f32, and
+ * the last inputs of its convolution [1, channels] each, the oldest first.
  */
 final class MlxRecurrence implements MlxState.Layer {
   private final Mlx mlx;
@@ -46,8 +46,8 @@ final class MlxRecurrence implements MlxState.Layer {
   }
 
   private int[] matrices() {
-    int perKey = shape.valueHeads() / shape.keyHeads();
-    return new int[] {1, shape.keyHeads(), perKey, shape.valueDim(), shape.keyDim()};
+    int rows = shape.valueHeads() / shape.keyHeads() * shape.valueDim();
+    return new int[] {1, shape.keyHeads(), rows, shape.keyDim()};
   }
 
   MlxArray base() {

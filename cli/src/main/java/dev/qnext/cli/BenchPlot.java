@@ -8,9 +8,9 @@ import java.util.Locale;
  * Values of one kind share a scale, which ends at the largest of them or of their limits.
  */
 final class BenchPlot {
-  private static final int WIDTH = 760;
+  private static final int WIDTH = 780;
   private static final int MARGIN = 24;
-  private static final int LABEL = 110;
+  private static final int LABEL = 126;
   private static final int BAR = 400;
   private static final int ROW = 26;
   private static final int THICK = 16;
@@ -18,6 +18,8 @@ final class BenchPlot {
   private static final String PALE = "#d5e0ec";
   private static final String DARK = "#22303c";
   private static final String GREY = "#65717c";
+  private static final String BOLD = "font-weight=\"bold\"";
+  private static final String RIGHT = "text-anchor=\"end\"";
 
   private final StringBuilder svg = new StringBuilder();
   private int y = MARGIN;
@@ -35,9 +37,9 @@ final class BenchPlot {
   }
 
   private void heading(BenchResults results) {
-    text(MARGIN, y + 14, 17, DARK, "bold", results.model() + ", " + results.recipe());
-    text(MARGIN, y + 34, 12, GREY, "normal", results.place());
-    text(MARGIN, y + 51, 12, GREY, "normal", "limits: " + results.limits());
+    text(MARGIN, y + 14, 17, DARK, BOLD, results.model() + ", " + results.recipe());
+    text(MARGIN, y + 34, 12, GREY, "", results.place());
+    text(MARGIN, y + 51, 12, GREY, "", "limits: " + results.limits());
     y += 66;
   }
 
@@ -55,9 +57,9 @@ final class BenchPlot {
       }
     }
     y += 14;
-    text(MARGIN, y + 12, 13, DARK, "bold", title);
+    text(MARGIN, y + 12, 13, DARK, BOLD, title);
     if (known) {
-      text(MARGIN + LABEL + BAR - 6 * limit.length(), y + 12, 12, GREY, "normal", limit);
+      text(MARGIN + LABEL + BAR, y + 12, 12, GREY, RIGHT, limit);
     }
     y += 22;
     for (BenchResults.Line line : lines) {
@@ -68,7 +70,7 @@ final class BenchPlot {
   private void row(BenchResults.Line line, double scale) {
     int x = MARGIN + LABEL;
     boolean known = !Double.isNaN(line.limit());
-    text(MARGIN, y + THICK - 3, 12, DARK, "normal", line.name());
+    text(MARGIN, y + THICK - 3, 12, DARK, "", line.name());
     if (known) {
       bar(x, line.limit() * scale, THICK, PALE);
     }
@@ -84,7 +86,7 @@ final class BenchPlot {
                   BenchTable.number(line.limit()),
                   String.format(Locale.ROOT, "%.0f %%", 100 * line.share()));
     }
-    text(x + BAR + 14, y + THICK - 3, 12, DARK, "normal", value);
+    text(x + BAR + 14, y + THICK - 3, 12, DARK, "", value);
     y += ROW;
   }
 
@@ -104,10 +106,13 @@ final class BenchPlot {
             color));
   }
 
-  private void text(int x, int bottom, int size, String color, String weight, String text) {
+  /**
+   * @param more attributes of its own
+   */
+  private void text(int x, int bottom, int size, String color, String more, String text) {
     svg.append(
-        "<text x=\"%d\" y=\"%d\" font-size=\"%d\" fill=\"%s\" font-weight=\"%s\">%s</text>\n"
-            .formatted(x, bottom, size, color, weight, escaped(text)));
+        "<text x=\"%d\" y=\"%d\" font-size=\"%d\" fill=\"%s\" %s>%s</text>\n"
+            .formatted(x, bottom, size, color, more, escaped(text)));
   }
 
   private static String escaped(String text) {

@@ -33,8 +33,11 @@ public final class Bench {
   /** Passes by which the router's choice is counted. */
   private static final int COUNTED = 4;
 
-  /** Runs before those that count: caches fill, and Java compiles. */
+  /** Tokens before those that count: caches fill, and Java compiles what a small model repeats. */
   private static final int WARM_UP_TOKENS = 8;
+
+  private static final int LONG_WARM_UP_TOKENS = 256;
+  private static final double LONG_WARM_UP_SECONDS = 1;
 
   /**
    * What is to be measured.
@@ -85,13 +88,14 @@ public final class Bench {
     Peaks before = backend.measurePeaks();
     progress.doing("load");
     long start = System.nanoTime();
-    RouteCounter counter = new RouteCounter(backend);
     try (Checkpoint checkpoint = checkpoints.get();
+        RouteCounter counter = new RouteCounter(backend, checkpoint);
         LanguageModel model = LanguageModel.load(checkpoint, counter)) {
       double load = seconds(start);
       Traffic traffic = Traffic.of(checkpoint);
       Bench bench = new Bench(counter, model, traffic, plan, progress);
       double first = bench.firstToken();
+      bench.warmUp();
       List<BenchReport.Decode> decode = new ArrayList<>();
       for (int depth : plan.depths) {
         decode.add(bench.decode(depth));
@@ -168,6 +172,15 @@ public final class Bench {
       long start = System.nanoTime();
       await(read(state, Pass.PREFILL, FIRST_PROMPT, false));
       return seconds(start);
+    }
+  }
+
+  private void warmUp() {
+    try (State state = newState(LONG_WARM_UP_TOKENS)) {
+      long start = System.nanoTime();
+      for (int i = 0; i < LONG_WARM_UP_TOKENS && seconds(start) < LONG_WARM_UP_SECONDS; i++) {
+        decode(state, 1, "warm-up");
+      }
     }
   }
 

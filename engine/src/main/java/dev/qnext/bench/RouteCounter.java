@@ -16,23 +16,27 @@ import dev.qnext.backend.Weights;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.DType;
 import dev.qnext.checkpoint.Layout;
+import dev.qnext.checkpoint.RowDecoder;
+import dev.qnext.checkpoint.WeightSpec;
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Hands everything on to the backend that is measured. While it is told to count, it also computes
- * each layer's router by itself and counts how many different experts the tokens of the pass are
- * sent to, since backends do not tell; nothing is timed then.
+ * each layer's router by itself, in Java, and counts how many different experts the tokens of the
+ * pass are sent to, since backends do not tell; nothing is timed then.
  */
 final class RouteCounter implements Backend {
   private final Backend backend;
+  private final Checkpoint checkpoint;
   private boolean counting;
   private long experts;
   private long layers;
 
-  RouteCounter(Backend backend) {
+  RouteCounter(Backend backend, Checkpoint checkpoint) {
     this.backend = backend;
+    this.checkpoint = checkpoint;
   }
 
   void startCounting() {
@@ -48,18 +52,27 @@ final class RouteCounter implements Backend {
   }
 
   private void count(ExpertArgs args, Tensor x) {
-    Tensor router = backend.linear(args.gate(), x);
-    float[] logits = new float[router.rows() * router.columns()];
-    backend.readFloats(router, MemorySegment.ofArray(logits));
-    BitSet seen = new BitSet(args.experts());
-    for (int t = 0; t < router.rows(); t++) {
-      for (int i = 0; i < args.chosen(); i++) {
-        int best = t * args.experts();
-        for (int e = best; e < (t + 1) * args.experts(); e++) {
-          best = logits[e] > logits[best] ? e : best;
+    int columns = x.columns();
+    float[] values = new float[x.rows() * columns];
+    backend.readFloats(x, MemorySegment.ofArray(values));
+    WeightSpec gate = WeightSpec.matrix(args.gate().path(), args.experts(), columns);
+    RowDecoder decoder = new RowDecoder(checkpoint.find(gate));
+    float[][] logits = new float[x.rows()][args.experts()];
+    float[] row = new float[columns];
+    for (int e = 0; e < args.experts(); e++) {
+      decoder.decode(0, e, row);
+      for (int t = 0; t < x.rows(); t++) {
+        for (int i = 0; i < columns; i++) {
+          logits[t][e] += row[i] * values[t * columns + i];
         }
-        logits[best] = Float.NEGATIVE_INFINITY;
-        seen.set(best - t * args.experts());
+      }
+    }
+    BitSet seen = new BitSet(args.experts());
+    for (float[] scores : logits) {
+      for (int i = 0; i < args.chosen(); i++) {
+        int best = Sampling.argmax(scores);
+        scores[best] = Float.NEGATIVE_INFINITY;
+        seen.set(best);
       }
     }
     experts += seen.cardinality();

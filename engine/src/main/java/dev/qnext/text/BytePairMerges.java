@@ -11,13 +11,21 @@ final class BytePairMerges {
   /** The rank of a pair that does not merge; larger than every rank. */
   static final int NONE = Integer.MAX_VALUE;
 
+  /** Ids below 2<sup>22</sup> and ranks below this one share 64 bits. */
+  static final int MOST = (1 << 20) - 1;
+
+  private static final int ID_BITS = 22;
+  private static final int RANK_BITS = 20;
   private static final long FREE = -1;
 
   private final int[] results;
-  // Pair (left id, right id) to rank, open addressing.
-  private final long[] pairs;
-  private final int[] ranks;
-  private final int mask;
+  // Open addressing: left id, right id, rank, from the high bits to the low ones.
+  private final long[] slots;
+
+  private BytePairMerges(int[] results, long[] slots) {
+    this.results = results;
+    this.slots = slots;
+  }
 
   /**
    * @param lefts ids of the left parts, by rank
@@ -25,23 +33,45 @@ final class BytePairMerges {
    * @param results ids of the merged tokens, by rank; where a pair comes twice the later one counts
    */
   BytePairMerges(int[] lefts, int[] rights, int[] results) {
-    this.results = results;
-    int capacity = Integer.highestOneBit(Math.max(1, results.length)) * 4;
-    pairs = new long[capacity];
-    ranks = new int[capacity];
-    mask = capacity - 1;
-    Arrays.fill(pairs, FREE);
+    // Between a third and two thirds full.
+    this(
+        results,
+        new long[Integer.highestOneBit(Math.max(8, results.length + results.length / 2)) * 2]);
+    Arrays.fill(slots, FREE);
     for (int rank = 0; rank < results.length; rank++) {
-      int slot = slot(lefts[rank], rights[rank]);
-      pairs[slot] = pair(lefts[rank], rights[rank]);
-      ranks[slot] = rank;
+      long pair = pair(lefts[rank], rights[rank]);
+      int slot = slot(pair);
+      while (slots[slot] != FREE && slots[slot] >>> RANK_BITS != pair) {
+        slot = slot + 1 & slots.length - 1;
+      }
+      slots[slot] = pair << RANK_BITS | rank;
     }
+  }
+
+  static BytePairMerges restore(FlatReader in) {
+    return new BytePairMerges(in.ints(), in.longs());
+  }
+
+  void save(FlatWriter out) {
+    out.ints(results);
+    out.longs(slots);
   }
 
   /** The rank of the merge of two adjacent tokens, or {@link #NONE}. */
   int rank(int left, int right) {
-    int slot = slot(left, right);
-    return pairs[slot] == FREE ? NONE : ranks[slot];
+    long[] table = slots;
+    long pair = pair(left, right);
+    int slot = slot(pair);
+    while (true) {
+      long entry = table[slot];
+      if (entry == FREE) {
+        return NONE;
+      }
+      if (entry >>> RANK_BITS == pair) {
+        return (int) entry & MOST;
+      }
+      slot = slot + 1 & table.length - 1;
+    }
   }
 
   /** The token that the merge makes. */
@@ -49,17 +79,11 @@ final class BytePairMerges {
     return results[rank];
   }
 
-  private int slot(int left, int right) {
-    long pair = pair(left, right);
-    long hash = pair * 0x9E3779B97F4A7C15L;
-    int slot = (int) (hash >>> 32) & mask;
-    while (pairs[slot] != FREE && pairs[slot] != pair) {
-      slot = (slot + 1) & mask;
-    }
-    return slot;
+  private int slot(long pair) {
+    return (int) (pair * 0x9E3779B97F4A7C15L >>> 32) & slots.length - 1;
   }
 
   private static long pair(int left, int right) {
-    return (long) left << 32 | right;
+    return (long) left << ID_BITS | right;
   }
 }

@@ -1,23 +1,15 @@
 package dev.qnext.text;
 
-import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
-
-/**
- * A byte-pair encoding, shared by all calls and threads: vocabulary, merges, and a memory of the
- * pieces that were encoded last.
- */
+/** A byte-pair encoding, shared by all calls and threads: vocabulary and merges. */
 final class BytePairModel {
-  /** A piece of text in UTF-8 and its ids; immutable, so a racing reader sees all of it or none. */
-  record Piece(byte[] bytes, int[] ids) {}
-
-  private static final int CACHE_SIZE = 1 << 14;
-
   private final Vocabulary vocabulary;
   private final BytePairMerges merges;
   private final boolean ignoreMerges;
   private final int[] idOfByte = new int[256];
-  private final @Nullable Piece[] cache = new Piece[CACHE_SIZE];
+  // The rank of two bytes' merge + 1, or 0 as long as it was not looked up. A piece begins with
+  // these, and the table of all merges is too large for the nearest caches. Threads may race: each
+  // would write the same.
+  private final int[] rankOfBytes = new int[256 * 256];
 
   /**
    * @param ignoreMerges a piece that is an entry of the vocabulary is that entry, whatever the
@@ -32,6 +24,20 @@ final class BytePairModel {
     }
   }
 
+  static BytePairModel restore(FlatReader in) {
+    return new BytePairModel(Vocabulary.restore(in), BytePairMerges.restore(in), in.flag());
+  }
+
+  void save(FlatWriter out) {
+    vocabulary.save(out);
+    merges.save(out);
+    out.flag(ignoreMerges);
+  }
+
+  Vocabulary vocabulary() {
+    return vocabulary;
+  }
+
   BytePairMerges merges() {
     return merges;
   }
@@ -39,6 +45,18 @@ final class BytePairModel {
   /** The token of a single byte, or -1. */
   int id(byte b) {
     return idOfByte[b & 0xFF];
+  }
+
+  /** The rank of the merge of two bytes that have tokens, or {@link BytePairMerges#NONE}. */
+  int rank(byte left, byte right) {
+    int pair = (left & 0xFF) << 8 | right & 0xFF;
+    int known = rankOfBytes[pair];
+    if (known != 0) {
+      return known - 1;
+    }
+    int rank = merges.rank(id(left), id(right));
+    rankOfBytes[pair] = rank + 1;
+    return rank;
   }
 
   /** Whether every byte that occurs in UTF-8 has a token. */
@@ -54,17 +72,5 @@ final class BytePairModel {
   /** The token that a piece is without merging, or -1. */
   int whole(byte[] bytes, int length) {
     return ignoreMerges ? vocabulary.id(bytes, 0, length) : -1;
-  }
-
-  /** The ids of a piece that was encoded not long ago, or null. */
-  int @Nullable [] cached(byte[] bytes, int length, int hash) {
-    Piece piece = cache[hash & CACHE_SIZE - 1];
-    return piece != null && Arrays.equals(piece.bytes, 0, piece.bytes.length, bytes, 0, length)
-        ? piece.ids
-        : null;
-  }
-
-  void cache(byte[] bytes, int[] ids, int hash) {
-    cache[hash & CACHE_SIZE - 1] = new Piece(bytes, ids);
   }
 }

@@ -5,16 +5,16 @@ package dev.qnext.text;
  * the text between the given places is covered, in order, but for what a pattern removes.
  */
 interface PreTokenizer {
-  /** Takes pieces; a piece may lie in another string than the one that was cut. */
+  /** Takes pieces; a piece may lie in another array than the one that was cut. */
   interface Pieces {
-    void piece(String text, int from, int to);
+    void piece(char[] text, int from, int to);
   }
 
   /**
    * Cuts {@code text[from, to)}, which holds no lone surrogate and is cut as if nothing were around
    * it.
    */
-  void split(String text, int from, int to, Pieces pieces);
+  void split(char[] text, int from, int to, Pieces pieces);
 
   /** Cuts again what this one gives. */
   default PreTokenizer then(PreTokenizer next) {
@@ -30,8 +30,11 @@ interface PreTokenizer {
   /** Puts a space before a text that does not begin with one. */
   static PreTokenizer prefixSpace() {
     return (text, from, to, pieces) -> {
-      if (from < to && text.charAt(from) != ' ') {
-        pieces.piece(" " + text.substring(from, to), 0, to - from + 1);
+      if (from < to && text[from] != ' ') {
+        char[] longer = new char[to - from + 1];
+        longer[0] = ' ';
+        System.arraycopy(text, from, longer, 1, to - from);
+        pieces.piece(longer, 0, longer.length);
       } else {
         pieces.piece(text, from, to);
       }

@@ -65,7 +65,7 @@ final class PreTokenizerRegex implements PreTokenizer {
   }
 
   @Override
-  public void split(String text, int from, int to, Pieces pieces) {
+  public void split(char[] text, int from, int to, Pieces pieces) {
     Matcher matcher = pattern.matcher(new Budgeted(text, to - from));
     int done = from;
     int at = from;
@@ -79,7 +79,7 @@ final class PreTokenizerRegex implements PreTokenizer {
       }
       at = done;
       if (matcher.start() == done) {
-        at += done < to ? Character.charCount(text.codePointAt(done)) : 1;
+        at += done < to ? Character.charCount(Character.codePointAt(text, done)) : 1;
       }
     }
     if (done < to && !removeOthers) {
@@ -89,11 +89,11 @@ final class PreTokenizerRegex implements PreTokenizer {
 
   /** A text that can be looked at only so many times. */
   private final class Budgeted implements CharSequence {
-    private final String text;
+    private final char[] text;
     private final int size;
     private long steps;
 
-    Budgeted(String text, int size) {
+    Budgeted(char[] text, int size) {
       this.text = text;
       this.size = size;
       steps = STEPS_PER_CHARACTER * (size + 50L);
@@ -106,22 +106,22 @@ final class PreTokenizerRegex implements PreTokenizer {
             "the tokenizer's split pattern %s takes too many steps for a text of %d characters; give it in smaller parts"
                 .formatted(pattern, size));
       }
-      return text.charAt(index);
+      return text[index];
     }
 
     @Override
     public int length() {
-      return text.length();
+      return text.length;
     }
 
     @Override
     public CharSequence subSequence(int start, int end) {
-      return text.substring(start, end);
+      return new String(text, start, end - start);
     }
 
     @Override
     public String toString() {
-      return text;
+      return new String(text);
     }
   }
 

@@ -20,23 +20,22 @@ final class PreTokenizerScanner implements PreTokenizer {
       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
           + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
-  private static final byte SYMBOL = 0;
   private static final byte LETTER = 1;
   private static final byte NUMBER = 2;
   private static final byte SPACE = 3;
+  private static final byte SYMBOL = 4;
 
   private final boolean marksAreLetters;
-  private final byte[] kindOfAscii = new byte[128];
+  // By UTF-16 unit; 0 for those that no text held yet, and for surrogates. Threads may race: each
+  // would write the same.
+  private final byte[] kinds = new byte[1 << 16];
 
   PreTokenizerScanner(boolean marksAreLetters) {
     this.marksAreLetters = marksAreLetters;
-    for (int c = 0; c < kindOfAscii.length; c++) {
-      kindOfAscii[c] = kindOf(c);
-    }
   }
 
   @Override
-  public void split(String text, int from, int to, Pieces pieces) {
+  public void split(char[] text, int from, int to, Pieces pieces) {
     int start = from;
     while (start < to) {
       int end = end(text, start, to);
@@ -45,8 +44,8 @@ final class PreTokenizerScanner implements PreTokenizer {
     }
   }
 
-  private int end(String text, int start, int to) {
-    char c = text.charAt(start);
+  private int end(char[] text, int start, int to) {
+    char c = text[start];
     int next = next(text, start);
     switch (kind(text, start)) {
       case LETTER:
@@ -78,9 +77,9 @@ final class PreTokenizerScanner implements PreTokenizer {
   }
 
   /** The end of s, t, re, ve, m, ll or d after an apostrophe, or {@code at}. */
-  private static int contraction(String text, int at, int to) {
-    char first = at < to ? lower(text.charAt(at)) : 0;
-    char second = at + 1 < to ? lower(text.charAt(at + 1)) : 0;
+  private static int contraction(char[] text, int at, int to) {
+    char first = at < to ? lower(text[at]) : 0;
+    char second = at + 1 < to ? lower(text[at + 1]) : 0;
     return switch (first) {
       case 's', 't', 'm', 'd' -> at + 1;
       case 'r', 'v' -> second == 'e' ? at + 2 : at;
@@ -95,9 +94,9 @@ final class PreTokenizerScanner implements PreTokenizer {
   }
 
   /** The end of a run of symbols and the line ends behind it. */
-  private int symbols(String text, int from, int to) {
+  private int symbols(char[] text, int from, int to) {
     int end = run(SYMBOL, text, from, to);
-    while (end < to && (text.charAt(end) == '\n' || text.charAt(end) == '\r')) {
+    while (end < to && (text[end] == '\n' || text[end] == '\r')) {
       end++;
     }
     return end;
@@ -107,11 +106,11 @@ final class PreTokenizerScanner implements PreTokenizer {
    * White space up to the last line end in it; without one all of it, but for the last character
    * where something follows.
    */
-  private int whiteSpace(String text, int start, int to) {
+  private int whiteSpace(char[] text, int start, int to) {
     int end = start;
     int afterLineEnd = start;
     while (end < to && kind(text, end) == SPACE) {
-      char c = text.charAt(end++);
+      char c = text[end++];
       if (c == '\n' || c == '\r') {
         afterLineEnd = end;
       }
@@ -122,21 +121,35 @@ final class PreTokenizerScanner implements PreTokenizer {
     return end < to && end - start > 1 ? end - 1 : end;
   }
 
-  private int run(byte kind, String text, int from, int to) {
+  private int run(byte kind, char[] text, int from, int to) {
     int end = from;
-    while (end < to && kind(text, end) == kind) {
-      end = next(text, end);
+    while (end < to) {
+      if (kinds[text[end]] == kind) {
+        end++;
+      } else if (kinds[text[end]] == 0 && kind(text, end) == kind) {
+        end = next(text, end);
+      } else {
+        break;
+      }
     }
     return end;
   }
 
-  private static int next(String text, int at) {
-    return Character.isHighSurrogate(text.charAt(at)) ? at + 2 : at + 1;
+  private static int next(char[] text, int at) {
+    return Character.isHighSurrogate(text[at]) ? at + 2 : at + 1;
   }
 
-  private byte kind(String text, int at) {
-    char c = text.charAt(at);
-    return c < 128 ? kindOfAscii[c] : kindOf(text.codePointAt(at));
+  private byte kind(char[] text, int at) {
+    char c = text[at];
+    if (kinds[c] != 0) {
+      return kinds[c];
+    }
+    if (Character.isHighSurrogate(c)) {
+      return kindOf(Character.codePointAt(text, at));
+    }
+    byte kind = kindOf(c);
+    kinds[c] = kind;
+    return kind;
   }
 
   private byte kindOf(int codePoint) {

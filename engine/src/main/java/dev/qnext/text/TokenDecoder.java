@@ -41,11 +41,14 @@ public final class TokenDecoder {
 
   /** Takes an id and keeps its text for {@link #finish}. */
   void append(int id) {
-    if (skipSpecial && tokenizer.isSpecial(id)) {
+    if (!tokenizer.isKnown(id) || skipSpecial && tokenizer.isSpecial(id)) {
       return;
     }
-    for (byte b : tokenizer.sharedBytes(id)) {
-      append(b);
+    TokenBytes tokens = tokenizer.decoded();
+    byte[] bytes = tokens.all();
+    int end = tokens.end(id);
+    for (int i = tokens.start(id); i < end; i++) {
+      append(bytes[i]);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.qnext.text;
 
+import dev.qnext.machine.CacheFolder;
 import dev.qnext.text.AddedTokens.AddedToken;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Text to token ids and back: byte-level BPE as a tokenizer.json describes it.
@@ -21,91 +24,117 @@ import java.util.OptionalInt;
  * docs/tokenizer.md. Immutable, for use by any number of threads.
  */
 public final class Tokenizer {
-  private static final byte[] NOTHING = {};
-
   private final BytePairModel model;
-  private final Vocabulary vocabulary;
-  private final TokenizerPipeline pipeline;
+  private final boolean nfc;
+  private final PreTokenizer preTokenizer;
   private final AddedTokens rawTokens;
   private final AddedTokens normalizedTokens;
   private final Map<String, Integer> addedIds = new HashMap<>();
   private final BitSet special = new BitSet();
-  private final byte[][] decoded;
+  private final TokenBytes decoded;
+  private final int size;
+  // What one call leaves for the next; a call that finds none makes its own.
+  private final AtomicReference<@Nullable BytePairEncoder> spareEncoder = new AtomicReference<>();
 
-  private Tokenizer(TokenizerFile file) {
-    pipeline = file.pipeline();
-    vocabulary = file.vocabulary();
-    model = file.bytePairs();
+  private Tokenizer(TokenizerTables tables) {
+    model = tables.model();
+    nfc = tables.pipeline().nfc();
+    preTokenizer = tables.pipeline().preTokenizer();
     List<AddedToken> raw = new ArrayList<>();
     List<AddedToken> normalized = new ArrayList<>();
-    int size = vocabulary.size();
-    for (AddedToken token : file.addedTokens()) {
+    int largest = model.vocabulary().size() - 1;
+    for (AddedToken token : tables.addedTokens()) {
       addedIds.put(token.content(), token.id());
       special.set(token.id(), token.special());
-      size = Math.max(size, token.id() + 1);
+      largest = Math.max(largest, token.id());
       if (token.normalized()) {
         normalized.add(token.withContent(normalize(token.content())));
       } else {
         raw.add(token);
       }
     }
+    size = largest + 1;
     rawTokens = new AddedTokens(raw);
     normalizedTokens = new AddedTokens(normalized);
-    decoded = vocabulary.decoded(size);
+    decoded = model.vocabulary().decoded(size);
     for (List<AddedToken> tokens : List.of(raw, normalized)) {
-      tokens.forEach(token -> decoded[token.id()] = ByteLevel.decoded(token.content()));
+      for (AddedToken token : tokens) {
+        byte[] bytes = ByteLevel.decoded(token.content());
+        decoded.set(token.id(), bytes, 0, bytes.length);
+      }
     }
   }
 
   /**
-   * Loads a tokenizer.json.
+   * Loads a tokenizer.json, from the tables in the user's cache where they were made of this very
+   * file.
    *
    * @param folderOrFile the file, or the folder of a model that holds it
    * @throws dev.qnext.QnextException where the file is missing, broken, or not a byte-level BPE of
    *     the supported kind; the message names file, place and value
    */
   public static Tokenizer load(Path folderOrFile) {
-    return new Tokenizer(
-        TokenizerFile.read(
-            Files.isDirectory(folderOrFile)
-                ? folderOrFile.resolve("tokenizer.json")
-                : folderOrFile));
+    return load(folderOrFile, CacheFolder.path());
+  }
+
+  /** Loads a tokenizer.json, or what was made of it in {@code cache}, where there is one. */
+  static Tokenizer load(Path folderOrFile, @Nullable Path cache) {
+    Path file =
+        Files.isDirectory(folderOrFile) ? folderOrFile.resolve("tokenizer.json") : folderOrFile;
+    return new Tokenizer(TokenizerCache.read(file, cache));
   }
 
   /** The ids of a text in which added tokens are recognised. */
   public int[] encode(String text) {
-    BytePairEncoder encoder = new BytePairEncoder(model);
-    rawTokens.split(
-        WellFormed.of(text),
-        part ->
-            normalizedTokens.split(
-                normalize(part), piece -> encodeNormalized(piece, encoder), encoder::id),
-        encoder::id);
-    return encoder.ids();
+    return encode(text, true);
   }
 
   /** The ids of a text in which added tokens are plain text, as what a user types should be. */
   public int[] encodeOrdinary(String text) {
-    BytePairEncoder encoder = new BytePairEncoder(model);
-    encodeNormalized(normalize(WellFormed.of(text)), encoder);
-    return encoder.ids();
+    return encode(text, false);
   }
 
-  private void encodeNormalized(String text, BytePairEncoder encoder) {
-    pipeline.preTokenizer().split(text, 0, text.length(), encoder::piece);
+  private int[] encode(String text, boolean withAddedTokens) {
+    char[] chars = WellFormed.of(text);
+    BytePairEncoder spare = spareEncoder.getAndSet(null);
+    BytePairEncoder encoder = spare == null ? new BytePairEncoder(model) : spare;
+    encoder.begin(chars.length / 3 + 16);
+    if (withAddedTokens) {
+      rawTokens.split(
+          chars,
+          0,
+          chars.length,
+          (part, from, to) -> encodePart(part, from, to, true, encoder),
+          encoder::id);
+    } else {
+      encodePart(chars, 0, chars.length, false, encoder);
+    }
+    int[] ids = encoder.ids();
+    spareEncoder.set(encoder);
+    return ids;
+  }
+
+  /** Encodes what lies between two added tokens that are looked for before normalization. */
+  private void encodePart(
+      char[] raw, int from, int to, boolean withAddedTokens, BytePairEncoder encoder) {
+    boolean same = !nfc || ComposedForm.isCertain(raw, from, to);
+    char[] text = same ? raw : normalize(new String(raw, from, to - from)).toCharArray();
+    int start = same ? from : 0;
+    int end = same ? to : text.length;
+    if (withAddedTokens) {
+      normalizedTokens.split(
+          text,
+          start,
+          end,
+          (part, first, last) -> preTokenizer.split(part, first, last, encoder),
+          encoder::id);
+    } else {
+      preTokenizer.split(text, start, end, encoder);
+    }
   }
 
   private String normalize(String text) {
-    if (!pipeline.nfc()) {
-      return text;
-    }
-    // Below U+0300 nothing composes, and there is nothing to reorder.
-    for (int i = 0; i < text.length(); i++) {
-      if (text.charAt(i) >= 0x300) {
-        return Normalizer.normalize(text, Normalizer.Form.NFC);
-      }
-    }
-    return text;
+    return nfc ? Normalizer.normalize(text, Normalizer.Form.NFC) : text;
   }
 
   /** The text of ids; those that are unknown have none. */
@@ -133,12 +162,17 @@ public final class Tokenizer {
 
   /** What a token contributes to the bytes of a text; nothing for an unknown id. */
   public byte[] bytes(int id) {
-    return sharedBytes(id).clone();
+    return isKnown(id) ? decoded.get(id) : new byte[0];
   }
 
-  /** As {@link #bytes}, not to be written to. */
-  byte[] sharedBytes(int id) {
-    return id >= 0 && id < decoded.length ? decoded[id] : NOTHING;
+  /** The bytes of all ids; ids that are not known have none. */
+  TokenBytes decoded() {
+    return decoded;
+  }
+
+  /** Whether an id is small enough to have bytes. */
+  boolean isKnown(int id) {
+    return id >= 0 && id < size;
   }
 
   /** Whether the token is marked as special: a control token, not text. */
@@ -148,12 +182,12 @@ public final class Tokenizer {
 
   /** The id of an added token or of a vocabulary entry as the file writes it ({@code "Ġthe"}). */
   public OptionalInt id(String token) {
-    int id = addedIds.getOrDefault(token, vocabulary.id(token));
+    int id = addedIds.getOrDefault(token, model.vocabulary().id(token));
     return id < 0 ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
   /** The largest id and one more; not every id below it need be in use. */
   public int size() {
-    return decoded.length;
+    return size;
   }
 }

@@ -53,14 +53,14 @@ final class TokenizerFile {
   }
 
   /** Reads the file; errors name it. */
-  static TokenizerFile read(Path path) {
+  static TokenizerTables read(Path path) {
     try {
       if (Files.size(path) > LARGEST_FILE) {
         throw new QnextException(
             "%s has %d bytes, which is too much for a tokenizer.json; the limit is %d"
                 .formatted(path, Files.size(path), LARGEST_FILE));
       }
-      return new TokenizerFile(path.toString(), Files.readAllBytes(path));
+      return new TokenizerFile(path.toString(), Files.readAllBytes(path)).tables();
     } catch (NoSuchFileException e) {
       throw new QnextException(
           "%s does not exist; give a model folder that holds a tokenizer.json".formatted(path), e);
@@ -137,6 +137,11 @@ final class TokenizerFile {
       throw badMerge();
     }
     mergeParts.add(part);
+    if (mergeParts.size() > 2 * BytePairMerges.MOST) {
+      throw new QnextException(
+          "%s: model.merges has more than %d items; no tokenizer that is supported has as many"
+              .formatted(file, BytePairMerges.MOST));
+    }
   }
 
   private QnextException badMerge() {
@@ -157,12 +162,13 @@ final class TokenizerFile {
             .formatted(file, Json.write(token), LARGEST_ID));
   }
 
-  Vocabulary vocabulary() {
-    return vocabulary;
+  private TokenizerTables tables() {
+    TokenizerPipeline pipeline = TokenizerPipeline.of(file, members);
+    return new TokenizerTables(bytePairs(), addedTokens(), pipeline);
   }
 
   /** The vocabulary with its merges. */
-  BytePairModel bytePairs() {
+  private BytePairModel bytePairs() {
     TokenizerNode node = new TokenizerNode(file, "model", model);
     if (node.has("type") && !node.type().equals("BPE")) {
       throw node.refusal("type", "only BPE is");
@@ -219,7 +225,7 @@ final class TokenizerFile {
   }
 
   /** The added tokens; those without content, which no text holds, are left out. */
-  List<AddedToken> addedTokens() {
+  private List<AddedToken> addedTokens() {
     List<AddedToken> tokens = new ArrayList<>();
     Set<String> contents = new HashSet<>();
     BitSet ids = new BitSet();
@@ -249,10 +255,5 @@ final class TokenizerFile {
               node.flag("special")));
     }
     return tokens;
-  }
-
-  /** Normalizer, pre-tokenizer, post-processor and decoder. */
-  TokenizerPipeline pipeline() {
-    return TokenizerPipeline.of(file, members);
   }
 }

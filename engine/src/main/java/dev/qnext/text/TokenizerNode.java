@@ -56,7 +56,7 @@ record TokenizerNode(String file, String place, Map<?, ?> members) {
 
   String text(String name) {
     if (members.get(name) instanceof String text) {
-      if (!text.equals(WellFormed.of(text))) {
+      if (!WellFormed.is(text)) {
         throw refusal(name, "half a character (a lone surrogate) has no bytes");
       }
       return text;

@@ -1,6 +1,5 @@
 package dev.qnext.text;
 
-import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -13,14 +12,44 @@ import java.util.Map;
  * it, but it has an id and decodes to its own characters.
  */
 final class Vocabulary {
-  private static final byte[] NOTHING = {};
-
-  private byte[][] bytesOfId = new byte[1024][];
+  private final TokenBytes entries;
   private final Map<String, Integer> foreign = new HashMap<>();
-  private final BitSet ids = new BitSet();
+  private final BitSet ids;
   // Bytes to id, open addressing: a slot holds id + 1, and 0 is free.
-  private int[] slots = new int[2048];
+  private int[] slots;
   private int count;
+
+  Vocabulary() {
+    entries = new TokenBytes();
+    ids = new BitSet();
+    slots = new int[2048];
+  }
+
+  private Vocabulary(FlatReader in) {
+    entries = TokenBytes.restore(in);
+    ids = BitSet.valueOf(in.longs());
+    slots = in.ints();
+    count = in.number();
+    for (int i = in.number(); i > 0; i--) {
+      foreign.put(in.text(), in.number());
+    }
+  }
+
+  static Vocabulary restore(FlatReader in) {
+    return new Vocabulary(in);
+  }
+
+  void save(FlatWriter out) {
+    entries.copy(size()).save(out);
+    out.longs(ids.toLongArray());
+    out.ints(slots);
+    out.number(count);
+    out.number(foreign.size());
+    for (Map.Entry<String, Integer> entry : foreign.entrySet()) {
+      out.text(entry.getKey());
+      out.number(entry.getValue());
+    }
+  }
 
   /** Adds an entry in the byte-level alphabet; false where its bytes or its id are taken. */
   boolean add(byte[] bytes, int id) {
@@ -29,12 +58,9 @@ final class Vocabulary {
       return false;
     }
     ids.set(id);
-    if (id >= bytesOfId.length) {
-      bytesOfId = Arrays.copyOf(bytesOfId, Math.max(id + 1, bytesOfId.length * 2));
-    }
-    bytesOfId[id] = bytes;
+    entries.set(id, bytes, 0, bytes.length);
     slots[slot] = id + 1;
-    if (++count > slots.length / 2) {
+    if (++count > slots.length / 4 * 3) {
       grow();
     }
     return true;
@@ -69,14 +95,13 @@ final class Vocabulary {
     return bytes == null ? foreign.getOrDefault(token, -1) : id(bytes, 0, bytes.length);
   }
 
-  /** What each id below {@code size} decodes to; nothing where there is no entry. */
-  byte[][] decoded(int size) {
-    byte[][] decoded = new byte[size][];
-    for (int id = 0; id < size; id++) {
-      boolean known = id < bytesOfId.length && bytesOfId[id] != null;
-      decoded[id] = known ? bytesOfId[id] : NOTHING;
+  /** What each id below {@code size} decodes to. */
+  TokenBytes decoded(int size) {
+    TokenBytes decoded = entries.copy(size);
+    for (Map.Entry<String, Integer> entry : foreign.entrySet()) {
+      byte[] bytes = ByteLevel.decoded(entry.getKey());
+      decoded.set(entry.getValue(), bytes, 0, bytes.length);
     }
-    foreign.forEach((token, id) -> decoded[id] = ByteLevel.decoded(token));
     return decoded;
   }
 
@@ -85,8 +110,7 @@ final class Vocabulary {
     int mask = slots.length - 1;
     int slot = hash(bytes, from, to) & mask;
     while (slots[slot] != 0) {
-      byte[] entry = bytesOfId[slots[slot] - 1];
-      if (Arrays.equals(entry, 0, entry.length, bytes, from, to)) {
+      if (entries.equals(slots[slot] - 1, bytes, from, to)) {
         break;
       }
       slot = (slot + 1) & mask;
@@ -99,13 +123,12 @@ final class Vocabulary {
     slots = new int[old.length * 2];
     for (int value : old) {
       if (value != 0) {
-        byte[] entry = bytesOfId[value - 1];
-        slots[slot(entry, 0, entry.length)] = value;
+        slots[slot(entries.all(), entries.start(value - 1), entries.end(value - 1))] = value;
       }
     }
   }
 
-  static int hash(byte[] bytes, int from, int to) {
+  private static int hash(byte[] bytes, int from, int to) {
     int hash = 0;
     for (int i = from; i < to; i++) {
       hash = hash * 31 + bytes[i];

@@ -4,33 +4,23 @@ package dev.qnext.text;
 final class WellFormed {
   private WellFormed() {}
 
-  /** The text with U+FFFD for each lone surrogate; the same string where there is none. */
-  static String of(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (Character.isSurrogate(text.charAt(i))) {
-        if (pairAt(text, i)) {
+  /** Whether the text has no lone surrogate. */
+  static boolean is(String text) {
+    return text.equals(new String(of(text)));
+  }
+
+  /** The text's UTF-16 units, with U+FFFD for each lone surrogate. */
+  static char[] of(String text) {
+    char[] chars = text.toCharArray();
+    for (int i = 0; i < chars.length; i++) {
+      if (chars[i] >= Character.MIN_SURROGATE && chars[i] <= Character.MAX_SURROGATE) {
+        if (i + 1 < chars.length && Character.isSurrogatePair(chars[i], chars[i + 1])) {
           i++;
         } else {
-          return repaired(text, i);
+          chars[i] = '\uFFFD';
         }
       }
     }
-    return text;
-  }
-
-  private static String repaired(String text, int from) {
-    char[] chars = text.toCharArray();
-    for (int i = from; i < chars.length; i++) {
-      if (pairAt(text, i)) {
-        i++;
-      } else if (Character.isSurrogate(chars[i])) {
-        chars[i] = '\uFFFD';
-      }
-    }
-    return new String(chars);
-  }
-
-  private static boolean pairAt(String text, int i) {
-    return i + 1 < text.length() && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
+    return chars;
   }
 }

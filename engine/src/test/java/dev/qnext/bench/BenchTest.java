@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -57,6 +58,7 @@ class BenchTest {
             "limits of this machine",
             "load",
             "first token",
+            "warm-up",
             "decode at 0",
             "decode at 30",
             "verify of 1 to 4",
@@ -109,12 +111,15 @@ class BenchTest {
     assertThat(backend.openTensors).isZero();
     assertThat(backend.openWeights).isZero();
     assertThat(backend.closed).isFalse();
-    // The first token; two depths of 8 and twice 3; 4 + 1 + 8 passes of each width; prompts with
+    int warmUp = backend.passes.size() - 1 - 2 * (8 + 2 * 3) - 4 * 5 - 8 * 4 - 3 - 3 * 3;
+    assertThat(warmUp).isBetween(1, 256);
+    // The first token and a warm-up; two depths of 8 and twice 3; 4 + 1 + 8 passes of each width;
+    // prompts with
     // a run that does not count.
     List<Integer> passes = new ArrayList<>(List.of(16));
-    passes.addAll(java.util.Collections.nCopies(2 * (8 + 2 * 3), 1));
+    passes.addAll(Collections.nCopies(warmUp + 2 * (8 + 2 * 3), 1));
     for (int tokens = 1; tokens <= 4; tokens++) {
-      passes.addAll(java.util.Collections.nCopies(5, tokens));
+      passes.addAll(Collections.nCopies(5, tokens));
     }
     for (int i = 0; i < 8; i++) {
       passes.addAll(List.of(1, 2, 3, 4));

@@ -14,10 +14,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The real vocabulary and the small one against what the tokenizers library gives. */
 class TokenizerGoldenTest {
-  private static final Tokenizer QWEN3 = Tokenizer.load(TokenizerRealVocabulary.file());
+  private static final Tokenizer QWEN3 = Tokenizer.load(TokenizerRealVocabulary.file(), null);
 
   private static final Tokenizer QWEN3_OLD_FORMAT =
-      Tokenizer.load(TokenizerRealVocabulary.fileWithMergesAsStrings());
+      Tokenizer.load(TokenizerRealVocabulary.fileWithMergesAsStrings(), null);
 
   @Test
   void encodesAllCases() {

@@ -32,6 +32,11 @@ final class TokenizerRealVocabulary {
 
   private TokenizerRealVocabulary() {}
 
+  /** Makes the published file, for scripts/bench-tokenizer. */
+  public static void main(String[] arguments) {
+    System.out.println(file());
+  }
+
   /** The published file: merges as pairs. */
   static Path file() {
     return made("qwen3.json", true);
