@@ -69,6 +69,12 @@ public final class CpuBackend implements Backend {
     return DType.I8;
   }
 
+  /** Of keys and values. */
+  @Override
+  public DType cacheType() {
+    return DType.F16;
+  }
+
   @Override
   public String fingerprint() {
     return context.kernels();
@@ -92,6 +98,7 @@ public final class CpuBackend implements Backend {
       MemorySegment peaks = arena.allocate(ValueLayout.JAVA_DOUBLE, 3);
       check(CpuNative.measurePeaks(context.address(), PEAK_SECONDS, peaks.address()));
       return new Peaks(
+          context.threads(),
           peaks.getAtIndex(ValueLayout.JAVA_DOUBLE, 0),
           peaks.getAtIndex(ValueLayout.JAVA_DOUBLE, 1),
           peaks.getAtIndex(ValueLayout.JAVA_DOUBLE, 2));

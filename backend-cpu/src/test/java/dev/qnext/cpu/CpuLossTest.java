@@ -32,10 +32,9 @@ class CpuLossTest {
         ((List<?>) Objects.requireNonNull(expected.get("prompts")))
             .stream()
                 .map(prompt -> (Map<?, ?>) prompt)
-                .flatMap(
-                    prompt ->
-                        Stream.of(prompt.get("ids"), prompt.get("greedy"))
-                            .flatMap(part -> ((List<?>) Objects.requireNonNull(part)).stream()))
+                .flatMap(prompt ->
+                    Stream.of(prompt.get("ids"), prompt.get("greedy"))
+                        .flatMap(part -> ((List<?>) Objects.requireNonNull(part)).stream()))
                 .mapToInt(id -> ((Long) id).intValue())
                 .toArray();
     assertThat(meanLoss("models/demo", Golden.repository().resolve("models/demo"), ids))

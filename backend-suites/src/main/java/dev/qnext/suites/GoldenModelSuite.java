@@ -155,8 +155,7 @@ public abstract class GoldenModelSuite extends BackendSuite {
     }
   }
 
-  private void assertClose(
-      String name, String tensor, float[] actual, GoldenResults expected) {
+  private void assertClose(String name, String tensor, float[] actual, GoldenResults expected) {
     Comparison.assertClose(name + " " + tensor, actual, expected.floats(tensor), largestError());
   }
 }

@@ -75,7 +75,13 @@ record BenchResults(
   /** "Intel(R) Xeon(R) Processor, 2 threads". */
   String place() {
     String chip = machine.chip().isEmpty() ? machine.system() : machine.chip();
-    return "%s on %s, %d threads".formatted(backend, chip, machine.cores());
+    return "%s on %s, %d threads".formatted(backend, chip, threads());
+  }
+
+  /** Of the backend; those of the machine where the backend does not tell. */
+  private int threads() {
+    Peaks limits = report.limits();
+    return limits == null ? machine.cores() : limits.threads();
   }
 
   /** "memory 33.5 GB/s, ..." or that nothing is known. */
@@ -95,7 +101,7 @@ record BenchResults(
     Map<String, @Nullable Object> object = new LinkedHashMap<>();
     Map<String, @Nullable Object> where = new LinkedHashMap<>();
     where.put("cpu", machine.chip());
-    where.put("threads", machine.cores());
+    where.put("threads", threads());
     where.put("system", machine.system());
     where.put("features", machine.features());
     where.put("memory_bytes", machine.memory());

@@ -125,7 +125,7 @@ class BenchCommandTest {
             List.of());
     BenchReport report =
         new BenchReport(
-            new Peaks(100e9, 1000e9, 50e9),
+            new Peaks(2, 100e9, 1000e9, 50e9),
             7_000_000_000L,
             2e9,
             0.5,

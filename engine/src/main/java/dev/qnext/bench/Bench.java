@@ -123,6 +123,7 @@ public final class Bench {
     return a == null || b == null
         ? b
         : new Peaks(
+            b.threads(),
             Math.max(a.readBytesPerSecond(), b.readBytesPerSecond()),
             Math.max(a.int8PerSecond(), b.int8PerSecond()),
             Math.max(a.f32PerSecond(), b.f32PerSecond()));

@@ -80,6 +80,11 @@ final class RouteCounter implements Backend {
   }
 
   @Override
+  public void useThreads(int threads) {
+    backend.useThreads(threads);
+  }
+
+  @Override
   public Tensor experts(ExpertArgs args, Tensor x) {
     if (counting) {
       count(args, x);

@@ -154,19 +154,19 @@ class BenchTest {
   /** Measured at the beginning and at the end; the larger figures count. */
   @Test
   void theLargerLimitsCount() {
-    Deque<Peaks> peaks = new ArrayDeque<>(List.of(new Peaks(1, 20, 3), new Peaks(10, 2, 4)));
+    Deque<Peaks> peaks = new ArrayDeque<>(List.of(new Peaks(2, 1, 20, 3), new Peaks(2, 10, 2, 4)));
     Backend backend =
         AlteredBackend.of((name, arguments, original) ->
             name.equals("measurePeaks") ? peaks.remove() : original.call(arguments));
     Bench.Plan plan = new Bench.Plan(List.of(), List.of(), 1, 1, 1);
     BenchReport report = Bench.run(backend, () -> make(Map.of()), plan, what -> {});
-    assertThat(report.limits()).isEqualTo(new Peaks(10, 20, 4));
+    assertThat(report.limits()).isEqualTo(new Peaks(2, 10, 20, 4));
     assertThat(peaks).isEmpty();
   }
 
   @Test
   void memoryOrProductsLimitAPrefill() {
-    Peaks peaks = new Peaks(100, 1000, 1);
+    Peaks peaks = new Peaks(2, 100, 1000, 1);
     assertThat(new BenchReport.Prefill(5, 1, 4000, 100).limit(peaks)).isEqualTo(5.0 / 4);
     assertThat(new BenchReport.Prefill(5, 1, 4000, 1000).limit(peaks)).isEqualTo(5.0 / 10);
     assertThat(new BenchReport.Decode(0, 1, 3, 200).bytesPerSecond()).isEqualTo(600);
