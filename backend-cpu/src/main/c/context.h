@@ -69,7 +69,7 @@ int qn_quantize(struct qn_context *context, enum qn_scratch slot, const float *x
  */
 static inline int32_t qn_rows_per_job(const struct qn_context *context, int32_t rows) {
   int32_t share = rows / (8 * qn_pool_threads(context->pool)) / 16 * 16;
-  return share < 16 ? 16 : share > 128 ? 128 : share;
+  return share < 16 ? 16 : share > 256 ? 256 : share;
 }
 
 #endif

@@ -8,21 +8,28 @@
 #include "unpack.h"
 
 /*
- * Tokens that share one unpacking. With more, tiles.c is faster; it catches up sooner where codes do
- * not straddle bytes and unpacking is simple.
+ * Tokens that share one unpacking. With more, tiles.c is faster; from the caches it would be so from
+ * four on, but weights of few tokens come from memory, which it does not ask for ahead.
  */
-enum { FEW = 8, FEW_SIMPLE = 3 };
+enum { FEW = 8 };
 
 /*
- * Memory is asked for this far ahead of its use, into the second cache. Codes by the byte: the
- * sixteen rows of a step follow each other, so their bytes are asked for in order of address while
- * they are used row by row. Scales and biases by the row.
+ * Memory is asked for twice: two times sixteen rows ahead into the second cache, which takes the
+ * time that memory takes, and two blocks ahead in its own row into the first, which hides what the
+ * second takes. Either alone leaves a sixth of the bandwidth unused; in order of address, as the
+ * processor itself reads ahead, more. Scales and biases are few, and asked for by the row.
  */
-enum { AHEAD = 12288, SCALES_AHEAD = 2 * ROWS };
+enum { ROWS_AHEAD = 2 * ROWS, BLOCKS_AHEAD = 2, SCALES_AHEAD = 4 * ROWS };
 
 QN_INLINE void ask_for(const uint8_t *from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) {
     _mm_prefetch((const char *)from + i, _MM_HINT_T1);
+  }
+}
+
+QN_INLINE void ask_soon(const uint8_t *from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) {
+    _mm_prefetch((const char *)from + i, _MM_HINT_T0);
   }
 }
 
@@ -31,12 +38,14 @@ QN_INLINE void ask_for(const uint8_t *from, int64_t bytes) {
  * four columns of every vector to a lane. With "add" they are added to those already there.
  */
 QN_INLINE void dot(enum code code, const struct rows *rows, int64_t offset, const int8_t *const *q,
-                   int32_t count, int add, __m512i (*tile)[ROWS], const uint8_t *ahead) {
+                   int32_t count, int add, __m512i (*tile)[ROWS], int64_t ahead) {
   int vectors = code_vectors(code), phases = code_phases(code);
   for (int r = 0; r < ROWS; r++) {
     __m512i u[8];
-    ask_for(ahead + 64 * phases * r, 64 * phases);
-    unpack(code, rows->at[r] + offset, u);
+    const uint8_t *at = rows->at[r] + offset;
+    ask_for(at + ahead, 64 * phases);
+    ask_soon(at + BLOCKS_AHEAD * 64 * phases, 64 * phases);
+    unpack(code, at, u);
     for (int32_t t = 0; t < count; t++) {
       __m512i sum = add ? tile[t][r] : _mm512_setzero_si512();
       for (int i = 0; i < vectors; i++) {
@@ -85,7 +94,6 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
     struct rows codes, scales, biases;
     codes = rows_of(planes->codes, m->row_bytes, used, from, last, m->rows);
     scales = rows_of(planes->scales, m->scale_row_bytes, scales_used, from, last, m->rows);
-    const uint8_t *ahead = codes.at[0] + AHEAD;
     ask_for(scales.at[0] + SCALES_AHEAD * m->scale_row_bytes, ROWS * m->scale_row_bytes);
     if (code != CODE_FP4) {
       biases = rows_of(planes->biases, m->scale_row_bytes, scales_used, from, last, m->rows);
@@ -97,6 +105,8 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
     }
     int32_t g = 0;
     int64_t offset = 0;
+    /* Past the matrix lies another expert, which perhaps nobody asks for. */
+    int64_t ahead = from + ROWS_AHEAD < m->rows ? ROWS_AHEAD * m->row_bytes : 0;
     __m512i tile[FEW][ROWS];
     for (int32_t k = 0; k < m->columns; k += block, offset += block_bytes) {
       if (g % 16 == 0) {
@@ -119,7 +129,6 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
       /* Only 8-bit groups of 128 are longer than a block, and add up two. */
       int second = lanes == 32 && k % 128 != 0;
       dot(code, at, at_offset, q, count, second, tile, ahead);
-      ahead += ROWS * block_bytes;
       if (lanes == 32 && !second) {
         continue;
       }
@@ -168,7 +177,7 @@ static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32
 static void avx512_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
                             const struct qn_activations *a, const int32_t *tokens, int32_t count,
                             float *out, int64_t out_stride, const int32_t *out_rows) {
-  if (count <= (code_phases(code_of(&m->format)) > 1 ? FEW : FEW_SIMPLE)) {
+  if (count <= FEW) {
     avx512_multiply_few(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
   } else {
     avx512_multiply_many(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
