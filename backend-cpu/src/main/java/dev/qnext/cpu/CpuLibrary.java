@@ -33,8 +33,8 @@ final class CpuLibrary {
     } catch (IOException | IllegalArgumentException e) {
       missing =
           new QnextException(
-              "the CPU kernels cannot be loaded (%s); build again with: rm -rf target/launcher"
-                  .formatted(e.getMessage()),
+              "the CPU kernels cannot be loaded (%s); build again with '%s'"
+                  .formatted(e.getMessage(), buildAgain()),
               e);
     }
     SYMBOLS = symbols;
@@ -59,6 +59,11 @@ final class CpuLibrary {
     return System.getProperty("os.name", "").startsWith("Mac");
   }
 
+  /** The launcher builds what is not there. */
+  private static String buildAgain() {
+    return "rm -rf %s/target/launcher".formatted(System.getProperty("qnext.home", "."));
+  }
+
   static String installCompiler() {
     return isMac() ? "xcode-select --install" : "apt install gcc";
   }
@@ -68,8 +73,8 @@ final class CpuLibrary {
     URL resource = CpuLibrary.class.getResource(name);
     if (resource == null) {
       throw new QnextException(
-          "the CPU kernels were not built because there was no C compiler; install one with '%s', then build again with: rm -rf target/launcher"
-              .formatted(installCompiler()));
+          "the CPU kernels were not built because there was no C compiler; install one with '%s', then build again with '%s'"
+              .formatted(installCompiler(), buildAgain()));
     }
     if (resource.getProtocol().equals("file")) {
       return Path.of(URI.create(resource.toString()));

@@ -107,6 +107,7 @@ class SelfTestTest {
             "fingerprint",
             "prefillTokens",
             "measurePeaks",
+            "useThreads",
             "newArena",
             "cacheType",
             "State.fill",
