@@ -20,7 +20,7 @@ class BackendFallbackTest {
   private static final String[] QUESTION = {
     "complete",
     "-m",
-    folder("tiny/mlx-4bit"),
+    folder("tiny/hf"),
     "--ids",
     "1,2,3",
     "--print-ids",
@@ -61,7 +61,7 @@ class BackendFallbackTest {
       assertThat(outcome.err())
           .matches(
               "qnext: the backend faulty fails its self-test at swiglu \\(8 rows\\): error [0-9.]+,"
-                  + " limit 2\\.0e-05; so (reference|mlx) computes, and 'qnext doctor' tells more\n");
+                  + " limit 2\\.0e-05; so (cpu|mlx|reference) computes, and 'qnext doctor' tells more\n");
     }
   }
 
@@ -84,7 +84,7 @@ class BackendFallbackTest {
         .containsPattern("(?m)^  warn  device        made up by a test\n {22}fix: take another$")
         .containsPattern("(?m)^  FAIL  self-test     1 of \\d+ cases in ")
         .containsPattern("(?m)^  FAIL  swiglu        swiglu \\(8 rows\\): error ")
-        .containsPattern("(?m)^1 check failed\\. Backend: (reference|mlx)\\.$");
+        .containsPattern("(?m)^1 check failed\\. Backend: (cpu|mlx|reference)\\.$");
     assertThat(text.out().lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(81));
     Outcome json = run(List.of("--json"), "doctor");
     assertThat(json.exit()).isEqualTo(1);

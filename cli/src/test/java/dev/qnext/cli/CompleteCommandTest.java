@@ -35,7 +35,8 @@ class CompleteCommandTest {
 
   /** Words that every greedy run has. */
   private static String[] greedy(String model, String maxTokens, String... more) {
-    List<String> args = new ArrayList<>(List.of("complete", "-m", model, "--temp", "0"));
+    List<String> args =
+        new ArrayList<>(List.of("complete", "--backend", "reference", "-m", model, "--temp", "0"));
     args.addAll(List.of("--max-tokens", maxTokens, "--no-stats"));
     args.addAll(List.of(more));
     return args.toArray(String[]::new);

@@ -36,7 +36,15 @@ class ScoreCommandTest {
       Object tokens = value(checkpoint, "prompts", prompt, "tokens");
       Path file = temp.resolve(prompt + ".safetensors");
       String[] args = {
-        "score", "-m", folder(checkpoint), "--ids", ids(",", tokens), "--logits", file.toString()
+        "score",
+        "--backend",
+        "reference",
+        "-m",
+        folder(checkpoint),
+        "--ids",
+        ids(",", tokens),
+        "--logits",
+        file.toString()
       };
       Outcome outcome = run(args).done();
       try (Arena arena = Arena.ofConfined()) {
