@@ -185,7 +185,7 @@ int qn_experts(struct qn_context *context, const struct qn_experts *e, const flo
   /* Small lists, in one block. */
   int32_t most_buckets = smaller(slots, experts) + 1;
   int32_t widest = hidden > inner ? hidden : inner;
-  m.rows = qn_rows_per_job(context, most_buckets * inner);
+  m.rows = qn_rows_per_job(context, most_buckets * inner, hidden);
   int32_t most_jobs = most_buckets * ((widest > shared_inner ? widest : shared_inner) / m.rows + 1);
   size_t summed = (size_t)slots + (size_t)tokens;
   size_t numbers = (size_t)tokens * (size_t)experts + 4 * (size_t)slots + summed + (size_t)tokens +

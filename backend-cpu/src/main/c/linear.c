@@ -28,7 +28,7 @@ static void linear_job(void *argument, int32_t job, int32_t thread) {
 
 void qn_multiply_all(struct qn_context *context, const struct qn_matrix *w,
                      const struct qn_activations *x, int32_t tokens, float *out) {
-  int32_t rows = qn_rows_per_job(context, w->rows);
+  int32_t rows = qn_rows_per_job(context, w->rows, w->columns);
   int32_t row_jobs = (w->rows + rows - 1) / rows;
   struct linear l = {context->kernels, w, x, tokens, rows, row_jobs, out};
   qn_pool_run(context->pool, row_jobs * ((tokens + SLICE - 1) / SLICE), linear_job, &l);
