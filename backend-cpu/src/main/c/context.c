@@ -1,7 +1,5 @@
 #include "context.h"
 
-#include "peaks.h"
-
 #include <stdlib.h>
 
 struct qn_context *qn_context_new(int32_t threads, const char *kernels) {
@@ -29,13 +27,8 @@ void qn_context_free(struct qn_context *context) {
 
 const char *qn_context_kernels(const struct qn_context *context) { return context->kernels->name; }
 
-int qn_context_peaks(struct qn_context *context, double seconds, double *peaks) {
-  struct qn_peaks measured;
-  int status = qn_measure_peaks(context->pool, seconds, &measured) == 0 ? QN_OK : QN_NO_MEMORY;
-  peaks[0] = measured.read;
-  peaks[1] = measured.int8;
-  peaks[2] = measured.f32;
-  return status;
+int qn_context_peaks(struct qn_context *context, double seconds, struct qn_peaks *peaks) {
+  return qn_measure_peaks(context->pool, seconds, peaks) == 0 ? QN_OK : QN_NO_MEMORY;
 }
 
 void *qn_scratch(struct qn_context *context, enum qn_scratch slot, size_t bytes) {

@@ -3,6 +3,7 @@
 #define QNEXT_CONTEXT_H
 
 #include "kernels.h"
+#include "peaks.h"
 #include "pool.h"
 
 #include <stddef.h>
@@ -39,11 +40,8 @@ const char *qn_context_kernels(const struct qn_context *context);
 
 void qn_context_free(struct qn_context *context);
 
-/*
- * Measures this machine's best with the context's threads: bytes read per second, multiplications
- * of 8-bit numbers per second, and of f32 numbers (peaks.h).
- */
-int qn_context_peaks(struct qn_context *context, double seconds, double *peaks);
+/* Measures what this machine can do at best with the context's threads. */
+int qn_context_peaks(struct qn_context *context, double seconds, struct qn_peaks *peaks);
 
 /*
  * 64-byte aligned memory of at least so many bytes, its content undefined; valid until the slot is

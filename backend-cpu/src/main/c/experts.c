@@ -112,31 +112,6 @@ static void inner_job(void *argument, int32_t job, int32_t thread) {
                        b->gate->rows, NULL);
 }
 
-struct activation {
-  const struct qn_kernels *kernels;
-  float *gated;
-  const float *upped;
-  int32_t slots;
-  int32_t inner;
-};
-
-/* Slots that one job activates. */
-#define ACTIVATED 16
-
-static void activate_job(void *argument, int32_t job, int32_t thread) {
-  (void)thread;
-  const struct activation *a = argument;
-  int64_t at = (int64_t)job * ACTIVATED * a->inner;
-  int32_t slots = smaller(ACTIVATED, a->slots - job * ACTIVATED);
-  a->kernels->layer->swiglu(slots * a->inner, a->gated + at, a->upped + at, a->gated + at);
-}
-
-static void activate(struct qn_context *context, float *gated, const float *upped, int32_t slots,
-                     int32_t inner) {
-  struct activation a = {context->kernels, gated, upped, slots, inner};
-  qn_pool_run(context->pool, (slots + ACTIVATED - 1) / ACTIVATED, activate_job, &a);
-}
-
 static void down_job(void *argument, int32_t job, int32_t thread) {
   (void)thread;
   const struct mixture *m = argument;
@@ -212,7 +187,10 @@ int qn_experts(struct qn_context *context, const struct qn_experts *e, const flo
   qn_multiply_all(context, e->router, &inputs[0], tokens, m.scores);
   qn_multiply_all(context, e->shared_expert_gate, &inputs[5], tokens, m.shared_gates);
   context->kernels->layer->sigmoid(tokens, m.shared_gates, m.shared_gates);
-  qn_route(context, tokens, experts, e->chosen, e->renormalise, m.scores, m.chosen, m.weights);
+  status = qn_route(context, tokens, experts, e->chosen, e->renormalise, m.scores, m.chosen, m.weights);
+  if (status != QN_OK) {
+    return status;
+  }
   sort_by_expert(&m, sorted, ends);
 
   float *upped = gated + (size_t)slots * (size_t)inner;
@@ -241,8 +219,8 @@ int qn_experts(struct qn_context *context, const struct qn_experts *e, const flo
   struct bucket *shared = &m.buckets[m.bucket_count - 1];
   qn_pool_run(context->pool, list_jobs(&m, inner, shared_inner), inner_job, &m);
 
-  activate(context, gated, upped, slots, inner);
-  activate(context, shared_gated, shared_upped, tokens, shared_inner);
+  qn_swiglu(context, (int64_t)slots * inner, gated, upped, gated);
+  qn_swiglu(context, (int64_t)tokens * shared_inner, shared_gated, shared_upped, shared_gated);
   struct qn_activations routed;
   status = qn_quantize(context, QN_SCRATCH_INPUT_2, gated, inner, slots, &e->down_proj, 1, &routed);
   if (status == QN_OK) {

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+/* Read as three numbers by dev.qnext.cpu.CpuBackend. */
 struct qn_peaks {
   double read; /* bytes per second from memory, read in order */
   double int8; /* multiplications of 8-bit numbers per second, each with its addition */

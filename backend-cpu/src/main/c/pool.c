@@ -30,7 +30,7 @@ struct qn_pool {
   void *argument;
   int32_t count;
 
-  /* Counts calls; odd bits carry no meaning. A worker waits for it to change. */
+  /* Counts calls; a worker waits for it to change. */
   _Alignas(64) atomic_uint round;
   _Alignas(64) atomic_int next;
   _Alignas(64) atomic_int working;
