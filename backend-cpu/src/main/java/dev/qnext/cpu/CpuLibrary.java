@@ -10,7 +10,6 @@ import java.net.URI;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -88,12 +87,9 @@ final class CpuLibrary {
     Path cache = CacheFolder.path();
     if (cache != null) {
       try {
-        Files.createDirectories(cache);
         Path file = cache.resolve("%08x-%s".formatted(sum.getValue(), name));
         if (!Files.exists(file) || Files.size(file) != bytes.length) {
-          Path part = Files.createTempFile(cache, name, ".part");
-          Files.write(part, bytes);
-          Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+          CacheFolder.replace(file, bytes);
         }
         return file;
       } catch (IOException e) {

@@ -1,7 +1,10 @@
 package dev.qnext.machine;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +37,26 @@ public final class CacheFolder {
           : Path.of(home, ".cache", "qnext");
     } catch (InvalidPathException e) {
       return null;
+    }
+  }
+
+  /**
+   * Puts bytes into a file, whole or not at all; folders that are missing are made. Others that
+   * read or write the file meanwhile do no harm.
+   */
+  public static void replace(Path file, byte[] bytes) throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null) {
+      throw new IOException("%s is a folder".formatted(file));
+    }
+    Files.createDirectories(folder);
+    Path unfinished = Files.createTempFile(folder, "new", null);
+    try {
+      Files.write(unfinished, bytes);
+      Files.move(
+          unfinished, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(unfinished);
     }
   }
 }

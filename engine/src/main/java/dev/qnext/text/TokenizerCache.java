@@ -1,5 +1,6 @@
 package dev.qnext.text;
 
+import dev.qnext.machine.CacheFolder;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,7 +12,6 @@ import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
@@ -117,14 +117,7 @@ final class TokenizerCache {
     tables.save(out);
     out.number(checksum(ByteBuffer.wrap(out.written())));
     try {
-      Files.createDirectories(folder);
-      Path unfinished = Files.createTempFile(folder, "new", null);
-      try {
-        Files.write(unfinished, out.written());
-        Files.move(unfinished, cached, StandardCopyOption.ATOMIC_MOVE);
-      } finally {
-        Files.deleteIfExists(unfinished);
-      }
+      CacheFolder.replace(cached, out.written());
       removeOrphans(folder);
     } catch (IOException | DirectoryIteratorException e) {
       // A cache that cannot be written is none.
