@@ -16,8 +16,7 @@ import java.lang.foreign.ValueLayout;
  *
  * @param struct address of the struct
  */
-record CpuMatrix(
-    String path, int experts, int rows, int columns, long struct, RowDecoder decoder, Format format)
+record CpuMatrix(String path, int rows, int columns, long struct, RowDecoder decoder)
     implements Weight {
   /** Bytes of the structs, as kernels.h asserts them. */
   private static final long MATRIX_BYTES = 64;
@@ -52,13 +51,7 @@ record CpuMatrix(
     struct.set(ValueLayout.JAVA_LONG, 48, rowMap(spec, arena));
     struct.set(ValueLayout.JAVA_LONG, 56, planes.address());
     return new CpuMatrix(
-        spec.path(),
-        spec.experts(),
-        spec.rows(),
-        spec.columns(),
-        struct.address(),
-        new RowDecoder(stored),
-        format);
+        spec.path(), spec.rows(), spec.columns(), struct.address(), new RowDecoder(stored));
   }
 
   /** {@code enum qn_mode}. */

@@ -24,7 +24,6 @@ final class CpuMemory implements AutoCloseable {
 
   private final OpenScope[] scopes = new OpenScope[16];
   private int depth;
-  private long bytes;
 
   CpuMemory() {
     Arrays.setAll(free, size -> new Stack());
@@ -39,7 +38,6 @@ final class CpuMemory implements AutoCloseable {
     if (tensor == null) {
       long room = 1L << size + SMALLEST_BITS;
       tensor = new CpuTensor(this, arena.allocate(room, ALIGNMENT), size);
-      bytes += room;
     }
     tensor.depth = depth;
     open.push(tensor);
@@ -58,11 +56,6 @@ final class CpuMemory implements AutoCloseable {
     OpenScope scope = scopes[depth++];
     scope.first = open.count;
     return scope;
-  }
-
-  /** Bytes allocated so far, in use or not. */
-  long bytes() {
-    return bytes;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.qnext.bench;
 
 import dev.qnext.checkpoint.Format;
+import dev.qnext.checkpoint.RowDecoder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
@@ -79,16 +80,10 @@ record Filling(long and, long xor) {
     return Math.log(value) / Math.log(2);
   }
 
-  private static double e4m3(int code) {
-    int exponent = code >> 3;
-    int mantissa = code & 7;
-    return exponent == 0 ? Math.scalb(mantissa, -9) : Math.scalb(8.0 + mantissa, exponent - 10);
-  }
-
   private static long nearestE4m3(double value) {
     int nearest = 1;
     for (int code = 1; code < 127; code++) {
-      if (Math.abs(e4m3(code) - value) < Math.abs(e4m3(nearest) - value)) {
+      if (Math.abs(RowDecoder.e4m3(code) - value) < Math.abs(RowDecoder.e4m3(nearest) - value)) {
         nearest = code;
       }
     }
@@ -99,7 +94,8 @@ record Filling(long and, long xor) {
   private static double fp8Rms() {
     double sum = 0;
     for (int code = 0; code < 64; code++) {
-      sum += e4m3(code) * e4m3(code);
+      double number = RowDecoder.e4m3(code);
+      sum += number * number;
     }
     return Math.sqrt(sum / 64);
   }

@@ -31,6 +31,11 @@ public final class RowDecoder {
     }
   }
 
+  /** The E4M3 number of a code; NaN for 0x7F and 0xFF. */
+  public static float e4m3(int code) {
+    return FP8[code];
+  }
+
   private final StoredWeight weight;
   private final Format format;
   private final int columns;
