@@ -130,8 +130,9 @@ static void multiply(void *of, int thread) {
   int32_t first = m->rows / p->threads * thread, last = m->rows / p->threads * (thread + 1);
   for (int pass = 0; pass < p->passes; pass++) {
     for (int32_t expert = 0; expert < m->experts; expert++) {
-      KERNELS_MULTIPLY(m, expert, first, last, &p->activations, NULL, p->tokens, p->out[thread],
-                       m->rows, NULL);
+      struct qn_product product = {.matrix = m, .expert = expert, .count = p->tokens, .x = p->activations,
+                                   .out = p->out[thread], .out_stride = m->rows};
+      KERNELS_MULTIPLY(&product, first, last);
     }
   }
 }

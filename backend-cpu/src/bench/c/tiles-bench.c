@@ -64,7 +64,8 @@ static void measure(const char *name, struct qn_format format, int32_t rows, int
     double best = 0;
     for (int run = 0; run < 60; run++) {
       double start = now();
-      avx512_multiply(&m, 0, 0, rows, &a, NULL, counts[i], out, rows, NULL);
+      struct qn_product product = {.matrix = &m, .count = counts[i], .x = a, .out = out, .out_stride = rows};
+      avx512_multiply(&product, 0, rows);
       double speed = (double)WEIGHTS * counts[i] / (now() - start);
       best = speed > best ? speed : best;
     }

@@ -63,7 +63,7 @@ struct quantization {
 };
 
 /* Numbers that one job quantizes, about two microseconds' work. */
-#define JOB 16384
+#define JOB 4096
 
 static void quantize_job(void *argument, int32_t job, int32_t thread) {
   (void)thread;

@@ -61,16 +61,4 @@ int qn_quantize(struct qn_context *context, enum qn_scratch slot, const float *x
                 int32_t tokens, const struct qn_matrix *const *matrices, int32_t count,
                 struct qn_activations *out);
 
-/*
- * How many of a matrix's rows one job takes, a multiple of 16: small enough that a thread which was
- * interrupted leaves little undone, large enough that the memory is read in long runs and that a
- * job takes longer than handing it over, which a small model's whole matrix may not.
- */
-static inline int32_t qn_rows_per_job(const struct qn_context *context, int32_t rows, int32_t columns) {
-  int32_t share = rows / (8 * qn_pool_threads(context->pool)) / 16 * 16;
-  int32_t least = (65536 / columns + 15) / 16 * 16;
-  share = share > 256 ? 256 : share;
-  return share < least ? least : share < 16 ? 16 : share;
-}
-
 #endif

@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* A job has about so many numbers, so that handing it out costs little beside it. */
-#define GRAIN 16384
+#define GRAIN 4096
 
 static int32_t rows_per_job(int32_t columns) { return columns >= GRAIN ? 1 : GRAIN / (columns < 1 ? 1 : columns); }
 

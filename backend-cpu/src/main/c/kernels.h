@@ -93,6 +93,23 @@ static inline int qn_takes_integers(const struct qn_format *f) {
   return f->mode == QN_AFFINE || f->mode == QN_MXFP4 || f->mode == QN_NVFP4;
 }
 
+/*
+ * One expert's matrix times some tokens:
+ *
+ *   out[i * out_stride + (row_map ? row_map[r] : r)] = x[tokens ? tokens[i] : i] . W[expert][r]
+ */
+struct qn_product {
+  const struct qn_matrix *matrix;
+  int32_t expert;
+  int32_t count; /* of tokens */
+  struct qn_activations x;
+  const int32_t *tokens; /* [count], rows of x; NULL for all in order */
+  float *out;
+  int64_t out_stride;
+  /* What the thread is likely to read behind the matrix's last row; NULL if nobody knows. */
+  const struct qn_planes *next;
+};
+
 struct qn_kernels {
   const char *name;
 
@@ -104,10 +121,8 @@ struct qn_kernels {
                    float *scale, float *sum);
 
   /*
-   * Rows first <= r < last of x W^T for "count" tokens; first is a multiple of 16.
-   *
-   *   out[(out_rows ? out_rows[i] : i) * out_stride + (row_map ? row_map[r] : r)]
-   *     = x[tokens ? tokens[i] : i] . W[expert][r]
+   * Rows first <= r < last of a product; first is a multiple of 16. Memory is asked for ahead as if
+   * the same thread went on with the following rows.
    *
    * Integer formats, with code u (affine), or twice the E2M1 number as u (fp4, halved in its
    * scale): per group g in order, D = sum of u q exactly, and
@@ -118,9 +133,7 @@ struct qn_kernels {
    * Plain and MXFP8: lane l of 16 sums the columns k = l (mod 16) in order,
    * y[l] = fma(w[k], x[k], y[l]), and lanes are added pairwise: l and l + 8, then 4, 2, 1.
    */
-  void (*multiply)(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                   const struct qn_activations *a, const int32_t *tokens, int32_t count, float *out,
-                   int64_t out_stride, const int32_t *out_rows);
+  void (*multiply)(const struct qn_product *product, int32_t first, int32_t last);
 
   const struct qn_layer_kernels *layer;
 };

@@ -88,8 +88,9 @@ struct qn_layer_kernels {
   /* out = sigmoid(x); out may be x. */
   void (*sigmoid)(int32_t n, const float *x, float *out);
 
-  /* out[i] = sum over c < count of weights[c] * rows[c][i]. */
-  void (*weighted_sum)(int32_t n, int32_t count, const float *const *rows, const float *weights, float *out);
+  /* out[i] = sum over c < count of weights[c] * x[rows[c] * stride + i]. */
+  void (*weighted_sum)(int32_t n, int32_t count, const float *x, int64_t stride, const int32_t *rows,
+                       const float *weights, float *out);
 
   /*
    * The k largest of n numbers whose indices count from "from", added to keys [k], the largest

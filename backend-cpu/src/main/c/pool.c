@@ -22,17 +22,22 @@ struct worker {
   int32_t number;
 };
 
+/* Jobs that no thread has taken yet: next <= job < end. On a cache line of its own. */
+struct range {
+  _Alignas(64) atomic_int next;
+  int32_t end;
+};
+
 struct qn_pool {
   int32_t threads;
   struct worker *workers;
+  struct range *ranges; /* [threads] */
 
   qn_job job;
   void *argument;
-  int32_t count;
 
   /* Counts calls; a worker waits for it to change. */
   _Alignas(64) atomic_uint round;
-  _Alignas(64) atomic_int next;
   _Alignas(64) atomic_int working;
   _Alignas(64) atomic_int asleep;
   pthread_mutex_t mutex;
@@ -40,10 +45,14 @@ struct qn_pool {
   int stop;
 };
 
+/* A thread's own range first, then what the others have left. */
 static void work(struct qn_pool *pool, int32_t thread) {
-  int32_t job;
-  while ((job = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed)) < pool->count) {
-    pool->job(pool->argument, job, thread);
+  for (int32_t i = 0; i < pool->threads; i++) {
+    struct range *range = &pool->ranges[(thread + i) % pool->threads];
+    int32_t job;
+    while ((job = atomic_fetch_add_explicit(&range->next, 1, memory_order_relaxed)) < range->end) {
+      pool->job(pool->argument, job, thread);
+    }
   }
 }
 
@@ -90,6 +99,10 @@ static void start(struct qn_pool *pool) {
   }
 }
 
+int32_t qn_pool_first(const struct qn_pool *pool, int32_t thread, int32_t count) {
+  return (int32_t)((int64_t)count * thread / pool->threads);
+}
+
 void qn_pool_run(struct qn_pool *pool, int32_t count, qn_job job, void *argument) {
   if (pool->threads == 1 || count == 1) {
     for (int32_t i = 0; i < count; i++) {
@@ -99,8 +112,10 @@ void qn_pool_run(struct qn_pool *pool, int32_t count, qn_job job, void *argument
   }
   pool->job = job;
   pool->argument = argument;
-  pool->count = count;
-  atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+  for (int32_t i = 0; i < pool->threads; i++) {
+    pool->ranges[i].end = qn_pool_first(pool, i + 1, count);
+    atomic_store_explicit(&pool->ranges[i].next, qn_pool_first(pool, i, count), memory_order_relaxed);
+  }
   atomic_store_explicit(&pool->working, pool->threads - 1, memory_order_relaxed);
   start(pool);
   work(pool, 0);
@@ -120,9 +135,10 @@ struct qn_pool *qn_pool_new(int32_t threads) {
   }
   *pool = (struct qn_pool){.threads = 1};
   pool->workers = calloc((size_t)threads, sizeof *pool->workers);
+  pool->ranges = aligned_alloc(64, (size_t)threads * sizeof *pool->ranges);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
-  while (pool->workers != NULL && pool->threads < threads) {
+  while (pool->workers != NULL && pool->ranges != NULL && pool->threads < threads) {
     struct worker *worker = &pool->workers[pool->threads];
     worker->pool = pool;
     worker->number = pool->threads;
@@ -146,6 +162,7 @@ void qn_pool_free(struct qn_pool *pool) {
   }
   pthread_cond_destroy(&pool->wake);
   pthread_mutex_destroy(&pool->mutex);
+  free(pool->ranges);
   free(pool->workers);
   free(pool);
 }

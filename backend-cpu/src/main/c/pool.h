@@ -17,8 +17,15 @@ struct qn_pool *qn_pool_new(int32_t threads);
 
 int32_t qn_pool_threads(const struct qn_pool *pool);
 
-/* Runs jobs 0 to count - 1, each once and in any order, and returns when all are done. */
+/*
+ * Runs jobs 0 to count - 1, each once, and returns when all are done. Each thread takes one share of
+ * neighbouring jobs in order, so that it reads on where it stopped, and then from the shares of
+ * threads that are behind.
+ */
 void qn_pool_run(struct qn_pool *pool, int32_t count, qn_job job, void *argument);
+
+/* The first job of a thread's share of "count" jobs; that of thread "threads" is count. */
+int32_t qn_pool_first(const struct qn_pool *pool, int32_t thread, int32_t count);
 
 void qn_pool_free(struct qn_pool *pool);
 

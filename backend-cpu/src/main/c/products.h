@@ -11,9 +11,22 @@
 int qn_linear(struct qn_context *context, const struct qn_matrix *w, const float *x, int32_t tokens,
               float *out);
 
-/* The same where x is quantized already. */
-void qn_multiply_all(struct qn_context *context, const struct qn_matrix *w,
-                     const struct qn_activations *x, int32_t tokens, float *out);
+/* Some rows of a product, to be shared out. */
+struct qn_work {
+  struct qn_product product;
+  int32_t first; /* rows first <= r < last; first is a multiple of 16 */
+  int32_t last;
+  /* Filled by qn_multiply_each: how the work is cut, and the number of its first job. */
+  int32_t rows;
+  int32_t slices;
+  int32_t job;
+};
+
+/* All rows of w for all tokens of x: out [tokens, rows]. */
+struct qn_work qn_work_of(const struct qn_matrix *w, const struct qn_activations *x, int32_t tokens, float *out);
+
+/* Several products in one round of the threads. */
+void qn_multiply_each(struct qn_context *context, struct qn_work *work, int32_t count);
 
 /* A mixture of experts; see dev.qnext.backend.ExpertArgs. */
 struct qn_experts {

@@ -39,13 +39,13 @@ struct one_case {
   enum weights weights;
   enum inputs inputs;
   enum place place;
-  int32_t expert, first, last, tokens, count, out_count, bound_rows;
+  int32_t expert, first, last, tokens, count, bound_rows;
   int64_t out_stride;
   struct qn_matrix matrix;
   struct qn_planes planes[MAX_EXPERTS];
   int32_t columns, groups;
   float *x;
-  int32_t *token_list, *out_rows; /* NULL where each call may leave them out */
+  int32_t *token_list; /* NULL where a call may leave it out */
   struct guarded blocks[3 * MAX_EXPERTS + 4];
   int32_t block_count;
 };
@@ -251,17 +251,13 @@ static void case_new(struct one_case *c, const struct named_format *format, uint
   case_matrix(c, r, rows);
   c->expert = random_below(r, c->matrix.experts);
 
-  c->tokens = c->out_count = c->count;
+  c->tokens = c->count;
   if (random_below(r, 2) == 0) {
     c->tokens = random_between(r, 1, c->count + 3);
     c->token_list = case_block(c, (size_t)c->count * sizeof *c->token_list);
     for (int32_t i = 0; i < c->count; i++) {
       c->token_list[i] = random_below(r, c->tokens);
     }
-  }
-  if (random_below(r, 2) == 0) {
-    c->out_count = c->count + random_below(r, 4);
-    c->out_rows = case_choice(c, r, c->count, c->out_count);
   }
   c->bound_rows = rows;
   if (random_below(r, 3) == 0) {
@@ -283,11 +279,11 @@ static void case_free(struct one_case *c) {
 
 static void case_print(const struct one_case *c) {
   fprintf(stderr,
-          "  %s seed %llu: columns %d, rows %d to %d of %d, expert %d of %d, count %d of %d tokens%s%s%s, "
+          "  %s seed %llu: columns %d, rows %d to %d of %d, expert %d of %d, count %d of %d tokens%s%s, "
           "row bytes %lld, weights %d, inputs %d, place %d\n",
           c->format->name, (unsigned long long)c->seed, c->columns, c->first, c->last, c->matrix.rows, c->expert,
           c->matrix.experts, c->count, c->tokens, c->token_list == NULL ? "" : ", listed",
-          c->out_rows == NULL ? "" : ", out_rows", c->matrix.row_map == NULL ? "" : ", row_map",
+          c->matrix.row_map == NULL ? "" : ", row_map",
           (long long)c->matrix.row_bytes, c->weights, c->inputs, c->place);
 }
 

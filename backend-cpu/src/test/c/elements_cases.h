@@ -171,18 +171,20 @@ static int top_case(struct rng *r, struct qn_context *fast, struct arena *arena)
 static int weighted_sum_case(struct rng *r, struct qn_context *plain, struct qn_context *fast, struct arena *arena) {
   int32_t n = random_between(r, 1, 200);
   int32_t count = random_between(r, 1, 11);
-  const float *rows[11];
+  int32_t stride = n + random_below(r, 5);
+  const float *x = arena_normal(arena, r, 11 * stride, 1);
+  int32_t rows[11];
   for (int32_t c = 0; c < count; c++) {
-    rows[c] = arena_normal(arena, r, n, 1);
+    rows[c] = random_below(r, 11);
   }
   const float *w = arena_normal(arena, r, count, 1);
   float *out[2] = {arena_floats(arena, r, n), arena_floats(arena, r, n)};
-  plain->kernels->layer->weighted_sum(n, count, rows, w, out[0]);
-  fast->kernels->layer->weighted_sum(n, count, rows, w, out[1]);
+  plain->kernels->layer->weighted_sum(n, count, x, stride, rows, w, out[0]);
+  fast->kernels->layer->weighted_sum(n, count, x, stride, rows, w, out[1]);
   for (int32_t i = 0; i < n; i++) {
     float sum = 0;
     for (int32_t c = 0; c < count; c++) {
-      sum = fmaf(w[c], rows[c][i], sum);
+      sum = fmaf(w[c], x[rows[c] * stride + i], sum);
     }
     CHECK(out[0][i] == sum);
   }

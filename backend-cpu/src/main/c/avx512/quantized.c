@@ -21,6 +21,19 @@ enum { FEW = 8 };
  */
 enum { ROWS_AHEAD = 2 * ROWS, BLOCKS_AHEAD = 2, SCALES_AHEAD = 4 * ROWS };
 
+/*
+ * From "first" rows of a plane to what is "ahead" of them: further rows, which the thread will reach
+ * whichever job they belong to, or the beginning of what it reads next. Past a matrix that nothing
+ * is known to follow lies another expert, which perhaps nobody wants.
+ */
+QN_INLINE int64_t way_ahead(const uint8_t *plane, int64_t stride, int32_t first, int32_t ahead, int32_t rows,
+                            const uint8_t *next) {
+  if (first + ahead < rows) {
+    return ahead * stride;
+  }
+  return next == NULL ? 0 : (int64_t)((intptr_t)next - (intptr_t)plane) + (ahead - rows) * stride;
+}
+
 QN_INLINE void ask_for(const uint8_t *from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) {
     _mm_prefetch((const char *)from + i, _MM_HINT_T1);
@@ -80,12 +93,13 @@ QN_INLINE __m512 chain(enum code code, int n, const __m512i *sums, const __m512 
  * avx512_multiply_few for one format. "lanes" (of a vector to a group) and the code are constants:
  * made from variables, the same steps took up to a third longer.
  */
-QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t expert,
-                   int32_t first, int32_t last, const struct qn_activations *a,
-                   const int32_t *tokens, int32_t count, float *out, int64_t out_stride,
-                   const int32_t *out_rows) {
+QN_INLINE void few(enum code code, int lanes, const struct qn_product *p, int32_t first, int32_t last) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_planes *planes = &m->planes[p->expert];
+  const struct qn_planes next = p->next == NULL ? (struct qn_planes){NULL, NULL, NULL} : *p->next;
   const struct qn_format *format = &m->format;
-  const struct qn_planes *planes = &m->planes[expert];
+  const struct qn_activations *a = &p->x;
+  int32_t count = p->count;
   int32_t block = 64 * code_vectors(code), block_bytes = 64 * code_phases(code);
   int32_t groups = a->groups, in_block = lanes < 16 ? 16 / lanes : 1;
   int64_t used = (int64_t)m->columns * format->bits / 8;
@@ -94,10 +108,12 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
     struct rows codes, scales, biases;
     codes = rows_of(planes->codes, m->row_bytes, used, from, last, m->rows);
     scales = rows_of(planes->scales, m->scale_row_bytes, scales_used, from, last, m->rows);
-    ask_for(scales.at[0] + SCALES_AHEAD * m->scale_row_bytes, ROWS * m->scale_row_bytes);
+    ask_for(scales.at[0] + way_ahead(planes->scales, m->scale_row_bytes, from, SCALES_AHEAD, m->rows, next.scales),
+            ROWS * m->scale_row_bytes);
     if (code != CODE_FP4) {
       biases = rows_of(planes->biases, m->scale_row_bytes, scales_used, from, last, m->rows);
-      ask_for(biases.at[0] + SCALES_AHEAD * m->scale_row_bytes, ROWS * m->scale_row_bytes);
+      ask_for(biases.at[0] + way_ahead(planes->biases, m->scale_row_bytes, from, SCALES_AHEAD, m->rows, next.biases),
+              ROWS * m->scale_row_bytes);
     }
     __m512 scale[16], bias[16], y[FEW];
     for (int32_t t = 0; t < count; t++) {
@@ -105,8 +121,7 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
     }
     int32_t g = 0;
     int64_t offset = 0;
-    /* Past the matrix lies another expert, which perhaps nobody asks for. */
-    int64_t ahead = from + ROWS_AHEAD < m->rows ? ROWS_AHEAD * m->row_bytes : 0;
+    int64_t ahead = way_ahead(planes->codes, m->row_bytes, from, ROWS_AHEAD, m->rows, next.codes);
     __m512i tile[FEW][ROWS];
     for (int32_t k = 0; k < m->columns; k += block, offset += block_bytes) {
       if (g % 16 == 0) {
@@ -117,7 +132,7 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
       }
       const int8_t *q[FEW];
       for (int32_t t = 0; t < count; t++) {
-        q[t] = a->q + (int64_t)(tokens == NULL ? t : tokens[t]) * a->padded + k;
+        q[t] = a->q + (int64_t)(p->tokens == NULL ? t : p->tokens[t]) * a->padded + k;
       }
       struct copies copies;
       const struct rows *at = &codes;
@@ -136,7 +151,7 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
       for (int32_t t = 0; t < count; t++) {
         __m512i sums[16];
         reduce(lanes == 32 ? 16 : lanes, tile[t], sums);
-        int64_t at_group = (int64_t)(tokens == NULL ? t : tokens[t]) * groups + g;
+        int64_t at_group = (int64_t)(p->tokens == NULL ? t : p->tokens[t]) * groups + g;
         y[t] = chain(code, n, sums, scale + g % 16, bias + g % 16, a->scale + at_group,
                      a->sum + at_group, y[t]);
       }
@@ -144,23 +159,21 @@ QN_INLINE void few(enum code code, int lanes, const struct qn_matrix *m, int32_t
     }
     for (int32_t t = 0; t < count; t++) {
       write_rows(m, from, last - from < ROWS ? last - from : ROWS, y[t],
-                 out + (out_rows == NULL ? t : out_rows[t]) * out_stride);
+                 p->out + t * p->out_stride);
     }
   }
 }
 
 /* qn_kernels.multiply for at most FEW tokens. */
-static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32_t first,
-                                int32_t last, const struct qn_activations *a, const int32_t *tokens,
-                                int32_t count, float *out, int64_t out_stride,
-                                const int32_t *out_rows) {
-  enum code code = code_of(&m->format);
-#define CASE(CODE, LANES)                                                                         \
-  case 64 * CODE + LANES:                                                                         \
-    few(CODE, LANES, m, expert, first, last, a, tokens, count, out, out_stride, out_rows);        \
+static void avx512_multiply_few(const struct qn_product *p, int32_t first, int32_t last) {
+  const struct qn_format *format = &p->matrix->format;
+  enum code code = code_of(format);
+#define CASE(CODE, LANES)               \
+  case 64 * CODE + LANES:               \
+    few(CODE, LANES, p, first, last);   \
     break;
 #define CASES(CODE, LANES) CASE(CODE, LANES) CASE(CODE, 2 * LANES) CASE(CODE, 4 * LANES)
-  switch (64 * (int)code + m->format.group / (4 * code_vectors(code))) {
+  switch (64 * (int)code + format->group / (4 * code_vectors(code))) {
     CASES(CODE_2, 2)
     CASES(CODE_3, 1)
     CASES(CODE_4, 4)
@@ -174,12 +187,10 @@ static void avx512_multiply_few(const struct qn_matrix *m, int32_t expert, int32
 #undef CASE
 }
 
-static void avx512_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                            const struct qn_activations *a, const int32_t *tokens, int32_t count,
-                            float *out, int64_t out_stride, const int32_t *out_rows) {
-  if (count <= FEW) {
-    avx512_multiply_few(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+static void avx512_multiply(const struct qn_product *p, int32_t first, int32_t last) {
+  if (p->count <= FEW) {
+    avx512_multiply_few(p, first, last);
   } else {
-    avx512_multiply_many(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+    avx512_multiply_many(p, first, last);
   }
 }

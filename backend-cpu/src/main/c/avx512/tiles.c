@@ -190,9 +190,11 @@ static void tile_scales(const struct qn_matrix *m, const struct rows rows[4], in
 }
 
 /* Rows first <= r < last, at most 64, for at most TILE_CHUNK tokens: y [count][64]. */
-static void tile_block(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first,
-                       int32_t last, const struct qn_activations *a, const int32_t *tokens,
-                       int32_t token, int32_t count, const int32_t *order, float (*y)[TILE_ROWS]) {
+static void tile_block(const struct qn_product *p, int32_t first, int32_t last, int32_t token, int32_t count,
+                       const int32_t *order, float (*y)[TILE_ROWS]) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_planes *planes = &m->planes[p->expert];
+  const struct qn_activations *a = &p->x;
   const struct qn_format *f = &m->format;
   enum code code = code_of(f);
   int64_t used = (int64_t)m->columns * f->bits / 8, scales_used = (int64_t)a->groups * scale_bytes(f);
@@ -227,7 +229,7 @@ static void tile_block(const struct qn_matrix *m, const struct qn_planes *planes
       const int8_t *q[TILE_TOKENS];
       const float *scale[TILE_TOKENS], *sum[TILE_TOKENS];
       for (int32_t i = 0; i < n; i++) {
-        int64_t x = tokens == NULL ? token + from + i : tokens[token + from + i];
+        int64_t x = p->tokens == NULL ? token + from + i : p->tokens[token + from + i];
         q[i] = a->q + x * a->padded + k / QN_PAD * QN_PAD;
         scale[i] = a->scale + x * a->groups;
         sum[i] = a->sum + x * a->groups;
@@ -238,9 +240,9 @@ static void tile_block(const struct qn_matrix *m, const struct qn_planes *planes
   }
 }
 
-static void avx512_multiply_many(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                                 const struct qn_activations *a, const int32_t *tokens, int32_t count,
-                                 float *out, int64_t out_stride, const int32_t *out_rows) {
+static void avx512_multiply_many(const struct qn_product *p, int32_t first, int32_t last) {
+  const struct qn_matrix *m = p->matrix;
+  int32_t count = p->count;
   /* Step s is code s mod V of the four periods from 4 (s / V) on. */
   int32_t order[QN_PAD / 4], vectors = code_vectors(code_of(&m->format));
   for (int32_t s = 0; s < QN_PAD / 4; s++) {
@@ -255,9 +257,9 @@ static void avx512_multiply_many(const struct qn_matrix *m, int32_t expert, int3
       int32_t from = (int32_t)((int64_t)count * c / chunks), to = (int32_t)((int64_t)count * (c + 1) / chunks);
       _Alignas(64) float y[TILE_CHUNK][TILE_ROWS];
       memset(y, 0, (size_t)(to - from) * sizeof y[0]);
-      tile_block(m, &m->planes[expert], r, end, a, tokens, from, to - from, order, y);
+      tile_block(p, r, end, from, to - from, order, y);
       for (int32_t i = from; i < to; i++) {
-        float *row = out + (out_rows == NULL ? i : out_rows[i]) * out_stride;
+        float *row = p->out + i * p->out_stride;
         for (int32_t h = r; h < end; h += ROWS) {
           write_rows(m, h, end - h < ROWS ? end - h : ROWS, _mm512_load_ps(y[i - from] + h - r), row);
         }

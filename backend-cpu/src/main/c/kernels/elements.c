@@ -63,12 +63,12 @@ static void elements_sigmoid(int32_t n, const float *x, float *out) {
   }
 }
 
-static void elements_weighted_sum(int32_t n, int32_t count, const float *const *rows,
+static void elements_weighted_sum(int32_t n, int32_t count, const float *x, int64_t stride, const int32_t *rows,
                                   const float *weights, float *out) {
   for (int32_t i = 0; i < n; i += QN_LANES) {
     lanes sum = lanes_zero();
     for (int32_t c = 0; c < count; c++) {
-      sum = lanes_fma(lanes_all(weights[c]), elements_load(rows[c] + i, n - i), sum);
+      sum = lanes_fma(lanes_all(weights[c]), elements_load(x + rows[c] * stride + i, n - i), sum);
     }
     elements_store(out + i, sum, n - i);
   }

@@ -120,19 +120,18 @@ static floats_function *const floats_functions[4][2] = {
     [FLOATS_MXFP8] = {floats_mxfp8_one, floats_mxfp8_many},
 };
 
-static void floats_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                            const struct qn_activations *a, const int32_t *tokens, int32_t count,
-                            float *out, int64_t out_stride, const int32_t *out_rows) {
-  const struct qn_planes *planes = &m->planes[expert];
+static void floats_multiply(const struct qn_product *p, int32_t first, int32_t last) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_planes *planes = &m->planes[p->expert];
   int mxfp8 = m->format.mode == QN_MXFP8;
   enum floats_kind kind = mxfp8 ? FLOATS_MXFP8 : (enum floats_kind)m->format.type;
   for (int32_t block = first; block < last; block += FLOATS_BLOCK) {
     int32_t end = last - block < FLOATS_BLOCK ? last : block + FLOATS_BLOCK;
-    for (int32_t i = 0, n; i < count; i += n) {
-      n = count - i < FLOATS_TOKENS ? 1 : FLOATS_TOKENS;
+    for (int32_t i = 0, n; i < p->count; i += n) {
+      n = p->count - i < FLOATS_TOKENS ? 1 : FLOATS_TOKENS;
       const float *x[FLOATS_TOKENS];
       for (int32_t t = 0; t < n; t++) {
-        x[t] = a->x + (int64_t)(tokens == NULL ? i + t : tokens[i + t]) * m->columns;
+        x[t] = p->x.x + (int64_t)(p->tokens == NULL ? i + t : p->tokens[i + t]) * m->columns;
       }
       for (int32_t row = block; row < end; row += FLOATS_ROWS) {
         /* Past the last row it is the last row again. */
@@ -145,7 +144,7 @@ static void floats_multiply(const struct qn_matrix *m, int32_t expert, int32_t f
         float y[FLOATS_TOKENS][FLOATS_ROWS];
         floats_functions[kind][n > 1](m->columns, rows, scales, x, y);
         for (int32_t t = 0; t < n; t++) {
-          float *to = out + (out_rows == NULL ? i + t : out_rows[i + t]) * out_stride;
+          float *to = p->out + (i + t) * p->out_stride;
           for (int32_t r = 0; r < FLOATS_ROWS && row + r < end; r++) {
             to[m->row_map == NULL ? row + r : m->row_map[row + r]] = y[t][r];
           }

@@ -139,8 +139,13 @@ STEP_INLINE step_floats step_row_step(int mode, int bits, int group, int type, s
  * One token: codes go from memory to the sums without a stop, row after row as they lie there; a
  * row's groups wait for those of the others.
  */
-STEP_INLINE void step_one(int mode, int bits, int group, const struct qn_matrix *m, const struct qn_planes *planes,
-                          int32_t first, int32_t last, const struct qn_activations *a, int64_t token, float *out) {
+STEP_INLINE void step_one(int mode, int bits, int group, const struct qn_product *p, int32_t first, int32_t last,
+                          int32_t at) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_planes *planes = &m->planes[p->expert];
+  const struct qn_activations *a = &p->x;
+  int64_t token = p->tokens == NULL ? at : p->tokens[at];
+  float *out = p->out + at * p->out_stride;
   int type = m->format.type;
   _Alignas(32) float products[STEPS][STEP][STEP];
   struct step_input inputs[STEPS];
@@ -226,9 +231,11 @@ STEP_INLINE step_floats step_tile_step(int mode, int bits, int group, const stru
 }
 
 /* Several tokens, STEP_TOKENS at most: each step is unpacked once for all of them. */
-STEP_INLINE void step_many(int mode, int bits, int group, const struct qn_matrix *m, const struct qn_planes *planes,
-                           int32_t first, int32_t last, const struct qn_activations *a, const int32_t *tokens,
-                           int32_t start, int32_t count, float *out, int64_t out_stride, const int32_t *out_rows) {
+STEP_INLINE void step_many(int mode, int bits, int group, const struct qn_product *p, int32_t first, int32_t last,
+                           int32_t start, int32_t count) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_planes *planes = &m->planes[p->expert];
+  const struct qn_activations *a = &p->x;
   struct step_tile tile;
   step_floats y[STEP_TOKENS];
   for (int32_t r = first; r < last; r += STEP) {
@@ -241,32 +248,28 @@ STEP_INLINE void step_many(int mode, int bits, int group, const struct qn_matrix
       int groups = a->groups - g < STEP ? a->groups - g : STEP;
       step_fill_tile(mode, bits, group, m, &rows, g, groups, &tile);
       for (int32_t i = 0; i < count; i++) {
-        int64_t token = tokens == NULL ? start + i : tokens[start + i];
+        int64_t token = p->tokens == NULL ? start + i : p->tokens[start + i];
         y[i] = groups == STEP ? step_tile_step(mode, bits, group, &tile, a, token, g, STEP, y[i])
                               : step_tile_step(mode, bits, group, &tile, a, token, g, groups, y[i]);
       }
     }
     for (int32_t i = 0; i < count; i++) {
-      step_store(m, r, last, y[i], out + (out_rows == NULL ? start + i : out_rows[start + i]) * out_stride);
+      step_store(m, r, last, y[i], p->out + (start + i) * p->out_stride);
     }
   }
 }
 
-typedef void step_format(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first, int32_t last,
-                         const struct qn_activations *a, const int32_t *tokens, int32_t start, int32_t count,
-                         float *out, int64_t out_stride, const int32_t *out_rows);
+/* Rows first <= r < last for the tokens start <= i < start + count of a product. */
+typedef void step_format(const struct qn_product *p, int32_t first, int32_t last, int32_t start, int32_t count);
 
 /* A copy of all of the above for one format. */
-#define STEP_FORMAT(NAME, MODE, BITS, GROUP)                                                                       \
-  static void NAME(const struct qn_matrix *m, const struct qn_planes *planes, int32_t first, int32_t last,         \
-                   const struct qn_activations *a, const int32_t *tokens, int32_t start, int32_t count,            \
-                   float *out, int64_t out_stride, const int32_t *out_rows) {                                      \
-    if (count == 1) {                                                                                              \
-      step_one(MODE, BITS, GROUP, m, planes, first, last, a, tokens == NULL ? start : tokens[start],               \
-               out + (out_rows == NULL ? start : out_rows[start]) * out_stride);                                   \
-    } else {                                                                                                       \
-      step_many(MODE, BITS, GROUP, m, planes, first, last, a, tokens, start, count, out, out_stride, out_rows);    \
-    }                                                                                                              \
+#define STEP_FORMAT(NAME, MODE, BITS, GROUP)                                                                 \
+  static void NAME(const struct qn_product *p, int32_t first, int32_t last, int32_t start, int32_t count) { \
+    if (count == 1) {                                                                                        \
+      step_one(MODE, BITS, GROUP, p, first, last, start);                                                    \
+    } else {                                                                                                 \
+      step_many(MODE, BITS, GROUP, p, first, last, start, count);                                            \
+    }                                                                                                        \
   }
 #define STEP_AFFINE(BITS)                               \
   STEP_FORMAT(step_affine##BITS##_32, QN_AFFINE, BITS, 32) \
@@ -291,13 +294,10 @@ static step_format *step_find_format(const struct qn_format *format) {
                                     : affine[format->bits][format->group / 64];
 }
 
-static void steps_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                           const struct qn_activations *a, const int32_t *tokens, int32_t count, float *out,
-                           int64_t out_stride, const int32_t *out_rows) {
-  step_format *rows = step_find_format(&m->format);
-  for (int32_t start = 0; start < count; start += STEP_TOKENS) {
-    int32_t n = count - start < STEP_TOKENS ? count - start : STEP_TOKENS;
-    rows(m, &m->planes[expert], first, last, a, tokens, start, n, out, out_stride, out_rows);
+static void steps_multiply(const struct qn_product *p, int32_t first, int32_t last) {
+  step_format *rows = step_find_format(&p->matrix->format);
+  for (int32_t start = 0; start < p->count; start += STEP_TOKENS) {
+    rows(p, first, last, start, p->count - start < STEP_TOKENS ? p->count - start : STEP_TOKENS);
   }
 }
 

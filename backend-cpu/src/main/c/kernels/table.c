@@ -6,13 +6,11 @@
 #include "floats.c"
 #include "layer.c"
 
-static void table_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                           const struct qn_activations *a, const int32_t *tokens, int32_t count,
-                           float *out, int64_t out_stride, const int32_t *out_rows) {
-  if (qn_takes_integers(&m->format)) {
-    QN_MULTIPLY(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+static void table_multiply(const struct qn_product *product, int32_t first, int32_t last) {
+  if (qn_takes_integers(&product->matrix->format)) {
+    QN_MULTIPLY(product, first, last);
   } else {
-    floats_multiply(m, expert, first, last, a, tokens, count, out, out_stride, out_rows);
+    floats_multiply(product, first, last);
   }
 }
 

@@ -42,17 +42,17 @@ static int32_t plain_code(const struct qn_format *format, const uint8_t *row, in
   return format->mode == QN_AFFINE ? code : qn_fp4_doubled[code];
 }
 
-static void plain_multiply(const struct qn_matrix *m, int32_t expert, int32_t first, int32_t last,
-                     const struct qn_activations *a, const int32_t *tokens, int32_t count,
-                     float *out, int64_t out_stride, const int32_t *out_rows) {
+static void plain_multiply(const struct qn_product *p, int32_t first, int32_t last) {
+  const struct qn_matrix *m = p->matrix;
+  const struct qn_activations *a = &p->x;
   const struct qn_format *format = &m->format;
-  const struct qn_planes *planes = &m->planes[expert];
+  const struct qn_planes *planes = &m->planes[p->expert];
   for (int32_t r = first; r < last; r++) {
     const uint8_t *codes = planes->codes + r * m->row_bytes;
     const uint8_t *scales = planes->scales + r * m->scale_row_bytes;
     const uint8_t *biases = planes->biases == NULL ? NULL : planes->biases + r * m->scale_row_bytes;
-    for (int32_t i = 0; i < count; i++) {
-      int64_t token = tokens == NULL ? i : tokens[i];
+    for (int32_t i = 0; i < p->count; i++) {
+      int64_t token = p->tokens == NULL ? i : p->tokens[i];
       const int8_t *q = a->q + token * a->padded;
       float y = 0;
       for (int32_t g = 0; g < a->groups; g++) {
@@ -67,7 +67,7 @@ static void plain_multiply(const struct qn_matrix *m, int32_t expert, int32_t fi
         }
         y = fmaf(product, a->scale[token * a->groups + g], y);
       }
-      out[(out_rows == NULL ? i : out_rows[i]) * out_stride + (m->row_map == NULL ? r : m->row_map[r])] = y;
+      p->out[i * p->out_stride + (m->row_map == NULL ? r : m->row_map[r])] = y;
     }
   }
 }
