@@ -189,6 +189,15 @@ static void tile_scales(const struct qn_matrix *m, const struct rows rows[4], in
   }
 }
 
+/* Asks for rows first <= r < last of what is unpacked next, "bytes" of each. */
+static void tile_ask(const uint8_t *from, int64_t stride, int32_t first, int32_t last, int32_t bytes) {
+  for (int32_t r = first; r < last; r++) {
+    for (int32_t i = 0; i < bytes; i += 64) {
+      _mm_prefetch((const char *)from + r * stride + i, _MM_HINT_T1);
+    }
+  }
+}
+
 /* Rows first <= r < last, at most 64, for at most TILE_CHUNK tokens: y [count][64]. */
 static void tile_block(const struct qn_product *p, int32_t first, int32_t last, int32_t token, int32_t count,
                        const int32_t *order, float (*y)[TILE_ROWS]) {
@@ -210,6 +219,7 @@ static void tile_block(const struct qn_product *p, int32_t first, int32_t last, 
   }
 
   struct tile_weights w;
+  int32_t panel_bytes = TILES_PANEL * f->bits / 8;
   int32_t tiles = (count + TILE_TOKENS - 1) / TILE_TOKENS;
   for (int32_t k = 0; k < m->columns; k += TILES_PANEL) {
     int32_t g = k / f->group;
@@ -224,7 +234,15 @@ static void tile_block(const struct qn_product *p, int32_t first, int32_t last, 
         tile_scales(m, biases, sets, g, w.biases);
       }
     }
+    /* The next panel lies in the same rows, or begins those that follow. */
+    const uint8_t *next = k + TILES_PANEL < m->columns ? codes[0].at[0] + at + panel_bytes
+                          : last < m->rows             ? planes->codes + last * m->row_bytes
+                          : p->next != NULL            ? p->next->codes
+                                                       : NULL;
     for (int32_t t = 0; t < tiles; t++) {
+      if (next != NULL) {
+        tile_ask(next, m->row_bytes, TILE_ROWS * t / tiles, TILE_ROWS * (t + 1) / tiles, panel_bytes);
+      }
       int32_t from = count * t / tiles, n = count * (t + 1) / tiles - from;
       const int8_t *q[TILE_TOKENS];
       const float *scale[TILE_TOKENS], *sum[TILE_TOKENS];
