@@ -1,6 +1,5 @@
 package dev.qnext;
 
-import dev.qnext.generate.Result;
 import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
 import dev.qnext.text.ToolCall;

@@ -64,7 +64,9 @@ final class Answer {
   Reply giveAll(ReplyView view, @Nullable UnaryOperator<String> ask) throws InterruptedException {
     for (int round = 0; round < MOST_ROUNDS; round++) {
       Reply reply = give(view);
-      if (reply.calls().isEmpty() || toolCommand == null || reply.result().end() == Result.End.CANCELLED) {
+      if (reply.calls().isEmpty()
+          || toolCommand == null
+          || reply.result().end() == Result.End.CANCELLED) {
         return reply;
       }
       for (ToolCall call : reply.calls()) {

@@ -8,7 +8,6 @@ import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -69,8 +68,7 @@ final class ChatCommand implements Callable<Integer> {
     }
     Path file = goOn ? ConversationFile.newest() : log ? ConversationFile.fresh() : null;
     Path folder = model.path();
-    Conversation conversation =
-        new Conversation(Tokenizer.load(folder), ChatTemplate.load(folder));
+    Conversation conversation = new Conversation(Tokenizer.load(folder), ChatTemplate.load(folder));
     if (goOn && file != null) {
       conversation.replace(ConversationFile.read(file));
     }
@@ -83,10 +81,12 @@ final class ChatCommand implements Callable<Integer> {
     String question = talk ? "" : prompt.text();
     try (Engine engine = model.open(folder)) {
       Session session = engine.newSession(engine.model().contextLimit());
-      Answer answer = new Answer(engine, session, conversation, sampling, thinking, tools.command());
+      Answer answer =
+          new Answer(engine, session, conversation, sampling, thinking, tools.command());
       Path kept = log ? file : null;
       if (talk) {
-        return new PlainConversation(engine, conversation, answer, statistics, thinking, kept, prompt.attachments())
+        return new PlainConversation(
+                engine, conversation, answer, statistics, thinking, kept, prompt.attachments())
             .run();
       }
       conversation.user(question);

@@ -4,7 +4,6 @@ import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.machine.ConfigFolder;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,7 +78,7 @@ final class ConversationFile {
   static void write(Path file, List<? extends Map<String, @Nullable Object>> messages) {
     StringBuilder lines = new StringBuilder();
     messages.forEach(message -> lines.append(Json.write(message)).append('\n'));
-    ConfigFolder.write(file, lines.toString().getBytes(StandardCharsets.UTF_8));
+    OwnFile.write(file, lines.toString());
   }
 
   static List<Map<String, @Nullable Object>> read(Path file) {

@@ -3,7 +3,6 @@ package dev.qnext.cli;
 import dev.qnext.QnextException;
 import dev.qnext.machine.ConfigFolder;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,14 +117,13 @@ record SavedPrompt(String text, Map<String, String> defaults) {
     StringBuilder source = new StringBuilder();
     if (!defaults.isEmpty()) {
       source.append(RULE).append('\n');
-      defaults.forEach(
-          (key, value) ->
-              source.append(key).append(": ").append(value.replace("\n", "\\n")).append('\n'));
+      defaults.forEach((key, value) ->
+          source.append(key).append(": ").append(value.replace("\n", "\\n")).append('\n'));
       source.append(RULE).append('\n');
     }
     source.append(text).append('\n');
     Path file = folder.resolve(fileName);
-    ConfigFolder.write(file, source.toString().getBytes(StandardCharsets.UTF_8));
+    OwnFile.write(file, source.toString());
     return file;
   }
 
@@ -152,7 +150,9 @@ record SavedPrompt(String text, Map<String, String> defaults) {
       from = end + 2;
     }
     filled.append(text, from, text.length());
-    return usesInput || input.isBlank() ? filled.toString() : input.stripTrailing() + "\n\n" + filled;
+    return usesInput || input.isBlank()
+        ? filled.toString()
+        : input.stripTrailing() + "\n\n" + filled;
   }
 
   private String value(String name, Map<String, String> given, String input) {

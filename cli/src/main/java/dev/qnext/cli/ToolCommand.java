@@ -10,7 +10,10 @@ import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** A user's program that runs the calls of a model: the call on its standard input, the result on its output. */
+/**
+ * A user's program that runs the calls of a model: the call on its standard input, the result on
+ * its output.
+ */
 final class ToolCommand {
   private final String command;
   private boolean always;
@@ -27,7 +30,8 @@ final class ToolCommand {
   String run(ToolCall call, @Nullable UnaryOperator<String> ask) throws InterruptedException {
     String request = Json.write(call.toMap());
     if (ask != null && !always) {
-      String word = ask.apply("run %s with %s? [y]es, [n]o, [a]lways ".formatted(command, request)).strip();
+      String word =
+          ask.apply("run %s with %s? [y]es, [n]o, [a]lways ".formatted(command, request)).strip();
       always = word.startsWith("a") || word.startsWith("A");
       if (!always && !word.startsWith("y") && !word.startsWith("Y")) {
         return Json.write(Map.of("error", "the user did not allow this call"));
@@ -54,7 +58,8 @@ final class ToolCommand {
           ? output.stripTrailing()
           : Json.write(Map.of("error", "exit code " + exit, "output", output.stripTrailing()));
     } catch (IOException e) {
-      throw new QnextException("cannot read what \"%s\" prints: %s".formatted(command, e.getMessage()), e);
+      throw new QnextException(
+          "cannot read what \"%s\" prints: %s".formatted(command, e.getMessage()), e);
     } finally {
       process.destroy();
     }

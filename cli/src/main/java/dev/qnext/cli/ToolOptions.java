@@ -34,19 +34,23 @@ final class ToolOptions {
       return List.of();
     }
     Object value = Json.read(file, "list of tools");
-    List<?> tools = value instanceof Map<?, ?> map && map.get("tools") instanceof List<?> list ? list : null;
+    List<?> tools =
+        value instanceof Map<?, ?> map && map.get("tools") instanceof List<?> list ? list : null;
     if (value instanceof List<?> list) {
       tools = list;
-    } else if (value instanceof Map<?, ?> one && one.containsKey("name") | one.containsKey("function")) {
+    } else if (value instanceof Map<?, ?> one
+        && one.containsKey("name") | one.containsKey("function")) {
       tools = List.of(one);
     }
     if (tools == null) {
       throw new QnextException("%s: a list of functions is expected".formatted(file));
     }
     for (Object tool : tools) {
-      Object function = tool instanceof Map<?, ?> map && map.containsKey("function") ? map.get("function") : tool;
+      Object function =
+          tool instanceof Map<?, ?> map && map.containsKey("function") ? map.get("function") : tool;
       if (!(function instanceof Map<?, ?> map) || !(map.get("name") instanceof String)) {
-        throw new QnextException("%s: a function has no name: %s".formatted(file, Json.write(tool)));
+        throw new QnextException(
+            "%s: a function has no name: %s".formatted(file, Json.write(tool)));
       }
     }
     return tools;

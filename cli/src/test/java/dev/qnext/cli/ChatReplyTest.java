@@ -87,8 +87,11 @@ class ChatReplyTest {
 
   @Test
   void aThoughtWithinItsBudgetIsLeftAlone() {
-    assertThat(json(thinking, THOUGHT, "--think-budget", "5", "Hello").get("text")).isEqualTo("Yes.");
-    assertThat(json(thinking, "Hm</think>Yes, and so on.|", "--think-budget", "3", "Hello").get("text"))
+    assertThat(json(thinking, THOUGHT, "--think-budget", "5", "Hello").get("text"))
+        .isEqualTo("Yes.");
+    assertThat(
+            json(thinking, "Hm</think>Yes, and so on.|", "--think-budget", "3", "Hello")
+                .get("text"))
         .isEqualTo("Yes, and so on.");
     assertThat(json(talking, "Yes, and so on.|", "--think-budget", "3", "Hello").get("text"))
         .isEqualTo("Yes, and so on.");
@@ -109,7 +112,8 @@ class ChatReplyTest {
 
   @Test
   void theTokensOfThoughtAndAnswerAreLimitedTogether() {
-    Map<?, ?> object = json(thinking, "abcdefgh", "--think-budget", "2", "--max-tokens", "4", "Hello");
+    Map<?, ?> object =
+        json(thinking, "abcdefgh", "--think-budget", "2", "--max-tokens", "4", "Hello");
     assertThat(object.get("thought")).isEqualTo("ab");
     assertThat(object.get("text")).isEqualTo("cd");
     assertThat(object.get("end")).isEqualTo("max_tokens");
@@ -124,7 +128,8 @@ class ChatReplyTest {
     chat(talking, "```\ncut off|", "-x", "Hello").quiet().printing("cut off\n");
     chat(talking, "````md\n```\na\n```\n````|", "-x", "Hello").quiet().printing("```\na\n```\n");
     Outcome none = chat(talking, "Nothing.|", "-x", "Hello").done().printing("Nothing.\n");
-    assertThat(none.err()).isEqualTo("qnext: the answer has no fenced block, so here is all of it\n");
+    assertThat(none.err())
+        .isEqualTo("qnext: the answer has no fenced block, so here is all of it\n");
   }
 
   // --------------------------------------------------------------------------------------- events
@@ -248,7 +253,8 @@ class ChatReplyTest {
         .printing("Anna.\n");
     Map<?, ?> alone = json(talking, "|", "And where?");
     Map<?, ?> more =
-        (Map<?, ?>) java.util.Objects.requireNonNull(Json.parse(prompt("", "And where?"), "output"));
+        (Map<?, ?>)
+            java.util.Objects.requireNonNull(Json.parse(prompt("", "And where?"), "output"));
     assertThat((Long) more.get("prompt_tokens"))
         .isGreaterThan((Long) alone.get("prompt_tokens") + "Who?Anna.".length());
   }

@@ -21,9 +21,11 @@ class SavedPromptTest {
   @Test
   void parametersAndDefaults() {
     SavedPrompt prompt =
-        parse("---\nanimal: pelican\n\nsystem: Be brief.\\nBe kind.\n---\nDraw a {{animal}} on {{ vehicle }}.\n");
+        parse(
+            "---\nanimal: pelican\n\nsystem: Be brief.\\nBe kind.\n---\nDraw a {{animal}} on {{ vehicle }}.\n");
     assertThat(prompt.system()).isEqualTo("Be brief.\nBe kind.");
-    assertThat(prompt.fill(Map.of("vehicle", "a bicycle"), "")).isEqualTo("Draw a pelican on a bicycle.");
+    assertThat(prompt.fill(Map.of("vehicle", "a bicycle"), ""))
+        .isEqualTo("Draw a pelican on a bicycle.");
     assertThat(prompt.fill(Map.of("vehicle", "a bus", "animal", "cat"), ""))
         .isEqualTo("Draw a cat on a bus.");
     assertThatThrownBy(() -> prompt.fill(Map.of(), ""))
@@ -34,7 +36,8 @@ class SavedPromptTest {
   @Test
   void inputStandsWhereItIsNamedElseBefore() {
     assertThat(parse("Summarize.").fill(Map.of(), "Notes.\n")).isEqualTo("Notes.\n\nSummarize.");
-    assertThat(parse("Summarize: {{input}}!").fill(Map.of(), "Notes.")).isEqualTo("Summarize: Notes.!");
+    assertThat(parse("Summarize: {{input}}!").fill(Map.of(), "Notes."))
+        .isEqualTo("Summarize: Notes.!");
     assertThat(parse("Summarize: {{input}}!").fill(Map.of(), "")).isEqualTo("Summarize: !");
   }
 
@@ -56,17 +59,20 @@ class SavedPromptTest {
     assertThatThrownBy(() -> parse("---\nanimal\n---\nx"))
         .isInstanceOf(QnextException.class)
         .hasMessage("p.md, line 2: \"animal\" is not \"name: value\"");
-    assertThatThrownBy(() -> parse("---\nanimal: cat\nx"))
+    assertThatThrownBy(() -> parse("---\nanimal: cat\n"))
         .hasMessage("p.md: the \"---\" behind its defaults is missing");
   }
 
   @Test
   void savedAndUsedAgain() throws java.io.IOException {
     Outcome saved =
-        run("chat", "--save", "greet", "-s", "Be\nbrief.", "-p", "name", "Anna", "Greet {{name}}.").done();
+        run("chat", "--save", "greet", "-s", "Be\nbrief.", "-p", "name", "Anna", "Greet {{name}}.")
+            .done();
     Path file = Path.of(saved.err().replace("qnext: saved as ", "").strip());
-    assertThat(Files.readString(file)).isEqualTo("---\nname: Anna\nsystem: Be\\nbrief.\n---\nGreet {{name}}.\n");
-    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+    assertThat(Files.readString(file))
+        .isEqualTo("---\nname: Anna\nsystem: Be\\nbrief.\n---\nGreet {{name}}.\n");
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        .isEqualTo("rw-------");
     SavedPrompt prompt = SavedPrompt.load("greet");
     assertThat(prompt.system()).isEqualTo("Be\nbrief.");
     assertThat(prompt.fill(Map.of(), "")).isEqualTo("Greet Anna.");

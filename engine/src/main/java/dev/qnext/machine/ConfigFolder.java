@@ -1,6 +1,5 @@
 package dev.qnext.machine;
 
-import dev.qnext.QnextException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -10,8 +9,8 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a user's own settings, prompts and conversations are, on all systems: {@code
- * $XDG_CONFIG_HOME/qnext}, else {@code ~/.config/qnext}. What is written there is the user's alone.
+ * Where the user's own files lie, settings and conversations: {@code $XDG_CONFIG_HOME/qnext}, else
+ * {@code ~/.config/qnext}, on macOS too.
  */
 public final class ConfigFolder {
   private ConfigFolder() {}
@@ -25,6 +24,7 @@ public final class ConfigFolder {
     String config = environment.apply("XDG_CONFIG_HOME");
     String home = environment.apply("HOME");
     try {
+      // Others are to be ignored, says the XDG Base Directory Specification.
       if (config != null && config.startsWith("/")) {
         return Path.of(config, "qnext");
       }
@@ -34,18 +34,20 @@ public final class ConfigFolder {
     }
   }
 
-  /** Puts bytes into a file that only the user may read, whole or not at all. */
-  public static void write(Path file, byte[] bytes) {
-    try {
-      Path folder = file.toAbsolutePath().getParent();
-      if (folder != null && !Files.exists(folder)) {
-        Files.createDirectories(
-            folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      }
-      // Its temporary file is made for the user alone, and stays so when it is renamed.
-      CacheFolder.replace(file, bytes);
-    } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(file, e), e);
+  /**
+   * Puts bytes into a file that its owner alone may read and write, whole or not at all. Folders
+   * that are missing are made for the owner alone; behind a symbolic link the file that it names is
+   * replaced, and the link stays.
+   */
+  public static void replace(Path file, byte[] bytes) throws IOException {
+    Path target = Files.isSymbolicLink(file) && Files.exists(file) ? file.toRealPath() : file;
+    Path folder = target.toAbsolutePath().getParent();
+    if (folder != null) {
+      Files.createDirectories(
+          folder,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
+    // What it writes begins as a temporary file, which the JDK makes for the owner alone.
+    CacheFolder.replace(target, bytes);
   }
 }

@@ -126,7 +126,10 @@ public final class ReplySplitter {
     behindTag = true;
   }
 
-  /** How much of the pending text is neither the beginning of the tag nor blanks that may precede it. */
+  /**
+   * How much of the pending text is neither the beginning of the tag nor blanks that may precede
+   * it.
+   */
   private int certain(String tag) {
     int end = pending.length();
     for (int n = Math.min(tag.length() - 1, end); n > 0; n--) {

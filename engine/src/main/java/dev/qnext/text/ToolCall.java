@@ -72,7 +72,8 @@ public record ToolCall(String name, Map<String, @Nullable Object> arguments) {
         return null;
       }
       String key = text.substring(at + PARAMETER.length(), nameEnd).strip();
-      arguments.put(key, value(withoutFrame(text.substring(nameEnd + 1, valueEnd)), types.get(key)));
+      arguments.put(
+          key, value(withoutFrame(text.substring(nameEnd + 1, valueEnd)), types.get(key)));
       at = valueEnd;
     }
     return name.isEmpty() ? null : new ToolCall(name, arguments);
@@ -100,7 +101,8 @@ public record ToolCall(String name, Map<String, @Nullable Object> arguments) {
   /** The schemas of a function's parameters by name; empty where none are known. */
   private static Map<?, ?> types(String name, List<?> tools) {
     for (Object tool : tools) {
-      Object function = tool instanceof Map<?, ?> map && map.containsKey("function") ? map.get("function") : tool;
+      Object function =
+          tool instanceof Map<?, ?> map && map.containsKey("function") ? map.get("function") : tool;
       if (function instanceof Map<?, ?> map
           && name.equals(map.get("name"))
           && map.get("parameters") instanceof Map<?, ?> parameters

@@ -20,7 +20,8 @@ class ReplySplitterTest {
     StringBuilder all = new StringBuilder();
     Kind last = null;
     for (ReplyPart part : parts) {
-      assertThat(part.text().isEmpty()).isEqualTo(part.kind() == Kind.CALL && part.text().isEmpty());
+      assertThat(part.text().isEmpty())
+          .isEqualTo(part.kind() == Kind.CALL && part.text().isEmpty());
       if (part.kind() != last || last == Kind.CALL) {
         all.append(last == null ? "" : "|").append("tac".charAt(part.kind().ordinal())).append(':');
       }

@@ -25,7 +25,8 @@ class ToolCallTest {
 
   @Test
   void objects() {
-    assertThat(parsed("\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Ulm\", \"days\": 2}}\n"))
+    assertThat(
+            parsed("\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Ulm\", \"days\": 2}}\n"))
         .isEqualTo("{\"name\":\"weather\",\"arguments\":{\"city\":\"Ulm\",\"days\":2}}");
     assertThat(parsed("{\"name\": \"now\"}")).isEqualTo("{\"name\":\"now\",\"arguments\":{}}");
     assertThat(parsed("{\"name\": \"f\", \"arguments\": \"{\\\"a\\\": 1}\"}"))
@@ -51,12 +52,14 @@ class ToolCallTest {
         two
         lines
         </parameter>
-        </function>""";
+        </function>\
+        """;
     assertThat(parsed(call))
         .isEqualTo(
             "{\"name\":\"weather\",\"arguments\":{\"city\":\"12\",\"days\":12,\"where\":{\"lat\":1.5},"
                 + "\"unknown\":\"two\\nlines\"}}");
-    assertThat(parsed("<function=now>\n</function>")).isEqualTo("{\"name\":\"now\",\"arguments\":{}}");
+    assertThat(parsed("<function=now>\n</function>"))
+        .isEqualTo("{\"name\":\"now\",\"arguments\":{}}");
     assertThat(parsed("<function=weather><parameter=days>soon</parameter></function>"))
         .isEqualTo("{\"name\":\"weather\",\"arguments\":{\"days\":\"soon\"}}");
   }
