@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
       ScoreCommand.class,
       TokensCommand.class,
       TemplateCommand.class,
+      QuantizeCommand.class,
       BenchCommand.class,
       InspectCommand.class,
       DoctorCommand.class,

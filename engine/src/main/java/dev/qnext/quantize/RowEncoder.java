@@ -75,29 +75,8 @@ public final class RowEncoder {
       float code = (float) Math.rint((row[i] - bias) / scale);
       codes[i] = (int) Math.min(Math.max(code, 0), bins);
     }
-    put(scale, scales, at);
-    put(bias, biases, at);
-  }
-
-  private void put(float value, byte[] to, int at) {
-    switch (format.scaleType()) {
-      case F32 -> putBytes(Float.floatToRawIntBits(value), 4, to, at);
-      case F16 -> putBytes(Float.floatToFloat16(value), 2, to, at);
-      case BF16 -> putBytes(bf16(value), 2, to, at);
-      default -> throw new IllegalArgumentException("scales of type " + format.scaleType());
-    }
-  }
-
-  /** Rounded to nearest even. */
-  static int bf16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    return bits + 0x7FFF + (bits >>> 16 & 1) >>> 16;
-  }
-
-  private static void putBytes(int bits, int count, byte[] to, int at) {
-    for (int i = 0; i < count; i++) {
-      to[at + i] = (byte) (bits >> 8 * i);
-    }
+    PlainNumbers.put(format.scaleType(), scale, scales, at);
+    PlainNumbers.put(format.scaleType(), bias, biases, at);
   }
 
   private float largest(float[] row, int from) {
