@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
       TokensCommand.class,
       TemplateCommand.class,
       QuantizeCommand.class,
+      RecipesCommand.class,
       PerplexityCommand.class,
       BenchCommand.class,
       InspectCommand.class,
