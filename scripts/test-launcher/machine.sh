@@ -54,6 +54,7 @@ echo "MLX=${MLX_MAX_MB_PER_BUFFER:-} ${MLX_MAX_OPS_PER_BUFFER:-}"
 for a; do echo "arg=$a"; done
 [ -z "${FAKE_READS:-}" ] || { echo "stdin=$(cat)"; }
 [ -z "${FAKE_SLEEP:-}" ] || { touch "$BOX/java-runs"; exec sleep "$FAKE_SLEEP"; }
+case "${FAKE_MAN_FAILS:-} $*" in yes*\ man) exit 1 ;; esac
 exit "${FAKE_STATUS:-0}"'
 
 # shellcheck disable=SC2016

@@ -1,7 +1,10 @@
 package dev.qnext.cli;
 
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,6 +27,9 @@ final class ManPage {
   private final CommandSpec all;
   private final StringBuilder out = new StringBuilder();
 
+  /** Options that are described already, and the command where. */
+  private final Map<String, String> told = new HashMap<>();
+
   /**
    * @param all the command that holds the others
    */
@@ -33,6 +39,7 @@ final class ManPage {
 
   String roff() {
     out.setLength(0);
+    told.clear();
     line(".\\\" Made by 'qnext man'.");
     line(".TH QNEXT 1 \"\" \"%s\" \"User Commands\"".formatted(escape(all.version()[0])));
     section("NAME");
@@ -72,9 +79,8 @@ final class ManPage {
   private void command(CommandSpec spec) {
     StringBuilder synopsis = new StringBuilder(spec.name());
     for (PositionalParamSpec parameter : spec.positionalParameters()) {
-      boolean optional = parameter.arity().min() == 0;
-      synopsis.append(optional ? " [%s]" : " %s");
-      synopsis.replace(synopsis.indexOf("%s"), synopsis.indexOf("%s") + 2, parameter.paramLabel());
+      String label = parameter.paramLabel();
+      synopsis.append(' ').append(parameter.arity().min() == 0 ? "[" + label + "]" : label);
     }
     line(".SS qnext " + escape(synopsis.toString()));
     String[] description = spec.usageMessage().description();
@@ -85,12 +91,23 @@ final class ManPage {
       text(plain(description[i]));
     }
     spec.positionalParameters().forEach(this::parameter);
-    spec.options()
-        .forEach(option -> {
-          if (!option.hidden() && !COMMON.contains(option.longestName())) {
-            option(option);
-          }
-        });
+    Map<String, List<String>> asBefore = new LinkedHashMap<>();
+    for (OptionSpec option : spec.options()) {
+      if (option.hidden() || COMMON.contains(option.longestName())) {
+        continue;
+      }
+      String key = String.join(" ", option.names()) + String.join(" ", option.description());
+      String first = told.putIfAbsent(key, spec.name());
+      if (first == null) {
+        option(option);
+      } else {
+        asBefore.computeIfAbsent(first, name -> new ArrayList<>()).add(names(option));
+      }
+    }
+    asBefore.forEach((first, names) -> {
+      line(".PP");
+      line("As of \\fB%s\\fR: %s.".formatted(escape(first), String.join(", ", names)));
+    });
   }
 
   private void parameter(PositionalParamSpec parameter) {
@@ -100,16 +117,21 @@ final class ManPage {
   }
 
   private void option(OptionSpec option) {
-    List<String> names = new ArrayList<>();
-    for (String name : option.names()) {
-      boolean negatable = option.negatable() && name.startsWith("--");
-      names.add("\\fB%s\\fR".formatted(escape(negatable ? "--[no-]" + name.substring(2) : name)));
-    }
     String value =
         option.arity().max() == 0 ? "" : "=\\fI%s\\fR".formatted(escape(option.paramLabel()));
     line(".TP");
-    line(String.join(", ", names) + value);
+    line(names(option) + value);
     text(plain(String.join(" ", option.description())));
+  }
+
+  private static String names(OptionSpec option) {
+    List<String> names = new ArrayList<>();
+    for (String name : option.names()) {
+      boolean negatable = option.negatable() && name.startsWith("--");
+      names.add(
+          "\\fB%s\\fR".formatted(escape(negatable ? "--[no-]" + name.substring(2) : name)));
+    }
+    return String.join(", ", names);
   }
 
   private void exitStatus() {
@@ -200,8 +222,8 @@ final class ManPage {
   }
 
   /** Without picocli's variables and marks. */
-  private String plain(String text) {
-    return Ansi.OFF.string(text);
+  private static String plain(String text) {
+    return Ansi.OFF.string(text.replace("%n", " ").replace("%%", "%")).strip();
   }
 
   /** Every character as it is, also at the start of a line; others than ASCII by their number. */
