@@ -128,8 +128,7 @@ final class ManPage {
     List<String> names = new ArrayList<>();
     for (String name : option.names()) {
       boolean negatable = option.negatable() && name.startsWith("--");
-      names.add(
-          "\\fB%s\\fR".formatted(escape(negatable ? "--[no-]" + name.substring(2) : name)));
+      names.add("\\fB%s\\fR".formatted(escape(negatable ? "--[no-]" + name.substring(2) : name)));
     }
     return String.join(", ", names);
   }
