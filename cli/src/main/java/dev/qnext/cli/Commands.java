@@ -57,11 +57,7 @@ final class Commands {
   /** What reads these arguments. */
   static CommandLine forArguments(String... args) {
     String called = called(args);
-    if (called != null) {
-      return with(List.of(called));
-    }
-    boolean version = args.length == 1 && (args[0].equals("--version") || args[0].equals("-V"));
-    return version ? with(List.of()) : all();
+    return called == null ? all() : with(List.of(called));
   }
 
   /** One of the commands that a command line has. */

@@ -24,6 +24,11 @@ public final class Main {
   }
 
   static int run(String[] args) {
+    if (args.length == 1 && (args[0].equals("--version") || args[0].equals("-V"))) {
+      // Making a command line takes longer than all the rest of the start.
+      System.out.println(Qnext.VERSION);
+      return CommandLine.ExitCode.OK;
+    }
     boolean debug = List.of(args).contains("--debug");
     try {
       CommandLine line = Commands.forArguments(args);

@@ -10,10 +10,12 @@ import picocli.CommandLine.Spec;
 /** The command that holds the others ({@link Commands}). */
 @Command(
     name = "qnext",
-    version = "qnext 0.1.0",
+    version = Qnext.VERSION,
     description = "Runs Qwen3-Next models in a terminal and in shell pipelines.",
     mixinStandardHelpOptions = true)
 final class Qnext implements Runnable {
+  static final String VERSION = "qnext 0.1.0";
+
   @Spec
   @SuppressWarnings("NullAway.Init") // picocli
   private CommandSpec spec;

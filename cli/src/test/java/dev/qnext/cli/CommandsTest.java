@@ -32,7 +32,6 @@ class CommandsTest {
   @Test
   void onlyTheCalledCommandIsMade() {
     assertThat(Commands.forArguments("chat", "score").getSubcommands()).containsOnlyKeys("chat");
-    assertThat(Commands.forArguments("--version").getSubcommands()).isEmpty();
     assertThat(Commands.forArguments("--debug", "chat").getSubcommands()).hasSizeGreaterThan(9);
     assertThat(Commands.forArguments("help", "chat").getSubcommands()).hasSizeGreaterThan(9);
     assertThat(run("chta").err()).contains("Did you mean: qnext chat");

@@ -79,6 +79,10 @@ class UsageTest {
 
   @Test
   void versionIsAnAnswer() {
-    assertThat(run("--version").quiet().out()).startsWith("qnext ");
+    String version = run("--version").quiet().out();
+    assertThat(version).matches("qnext \\d+\\.\\d+\\.\\d+\n");
+    assertThat(run("-V").quiet().out()).isEqualTo(version);
+    assertThat(run("--debug", "--version").quiet().out()).isEqualTo(version);
+    assertThat(run("chat", "--version").quiet().exit()).isZero();
   }
 }
