@@ -21,6 +21,8 @@ final class Commands {
           "template",
           "use",
           "list",
+          "quantize",
+          "perplexity",
           "bench",
           "inspect",
           "doctor",
@@ -39,6 +41,8 @@ final class Commands {
       case "template" -> TemplateCommand.class;
       case "use" -> UseCommand.class;
       case "list" -> ListCommand.class;
+      case "quantize" -> QuantizeCommand.class;
+      case "perplexity" -> PerplexityCommand.class;
       case "bench" -> BenchCommand.class;
       case "inspect" -> InspectCommand.class;
       case "doctor" -> DoctorCommand.class;

@@ -14,7 +14,7 @@ import picocli.CommandLine.Model.PositionalParamSpec;
  * picocli's own complete no names that are only known at that moment.
  */
 final class CompletionScript {
-  /** The label of options and parameters that take a model. */
+  /** The label of options and parameters that take a model; a Path takes a folder alone. */
   private static final String MODEL = "MODEL";
 
   /** zsh completes through bashcompinit, whose functions see the words as bash's do. */
@@ -99,7 +99,7 @@ final class CompletionScript {
       words.append(words(command.name(), positionals(command), command));
       for (ArgSpec argument : command.args()) {
         String places = places(command, argument);
-        if (argument.paramLabel().equals(MODEL)) {
+        if (argument.paramLabel().equals(MODEL) && argument.type() == String.class) {
           models.add(places);
         } else if (argument.isOption() && argument.completionCandidates() != null) {
           values.append("    %s) words='%s' ;;\n".formatted(places, candidates(argument)));

@@ -3,9 +3,6 @@ package dev.qnext.cli;
 import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.machine.ConfigFolder;
-import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -77,13 +74,7 @@ final class ConfigFile {
   }
 
   private static ConfigFile read(Path file) {
-    try {
-      return parse(file, Files.readString(file));
-    } catch (CharacterCodingException e) {
-      throw new QnextException("cannot read %s: it is not UTF-8".formatted(file), e);
-    } catch (IOException e) {
-      throw new QnextException("cannot read %s: %s".formatted(file, e), e);
-    }
+    return parse(file, Input.file(file));
   }
 
   private void read(String text, int number) {
@@ -149,12 +140,7 @@ final class ConfigFile {
    * @param value null to remove the key
    */
   void change(String key, @Nullable String value) {
-    String text = with(key, value);
-    try {
-      ConfigFolder.replace(file, text.getBytes(StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(file, e), e);
-    }
+    OwnFile.write(file, with(key, value));
   }
 
   /** The file's text with this key at this value, or without it. */

@@ -24,10 +24,11 @@ final class ConfigKeys {
     this.parsing = parsing;
   }
 
-  /** The keys of an option; none for those that settings do not reach. */
+  /** The keys of an option; none for those that settings do not reach, such as one of a choice. */
   static List<String> of(OptionSpec option) {
     List<String> keys = new ArrayList<>();
-    if (!option.usageHelp() && !option.versionHelp() && !option.inherited()) {
+    boolean common = option.usageHelp() || option.versionHelp() || option.inherited();
+    if (!common && option.group() == null) {
       for (String name : option.names()) {
         if (name.startsWith("--")) {
           keys.add(name.substring(2));
