@@ -40,6 +40,7 @@ script() { # FILE TEXT
 fake_java='
 case "$*" in
   *-XX:AOTCacheOutput=*)
+    echo "settings of training in ${XDG_CONFIG_HOME:-}" >>"$BOX/log"
     echo "train $*" >>"$BOX/log"
     [ -z "${FAKE_TRAINING_FAILS:-}" ] || exit 1
     for a; do case $a in -XX:AOTCacheOutput=*) echo cache >"${a#*=}" ;; esac; done

@@ -68,8 +68,8 @@ class CommandsTest {
       delimiter = '|',
       value = {
         "c | chat complete completion",
-        "chat --to | --top-p --top-k",
-        "chat --no | --no-stats",
+        "score --lo | --logits",
+        "complete --no | --no-stats",
         "--debug chat --mod | --model",
         "chat --model ~ | org/One org/Two demo",
         "chat -m o | org/One org/Two",
