@@ -41,9 +41,13 @@ import org.junit.jupiter.api.io.TempDir;
  * for the person at the terminal; never another exception, a hang, or memory for sizes that the
  * files do not hold. Mutants are of golden files, by seed.
  */
-@Timeout(value = 300, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Timeout(value = 900, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class CheckpointMutationTest {
-  private static final int MUTANTS = 1000; // of bytes, and as many of structure
+  /** Of bytes, and as many of structure. */
+  private static final int MUTANTS = Mutator.count() / 2;
+
+  /** Nanoseconds of processor time; a sound one takes a hundredth of this. */
+  private static final long MOST_TIME = 2_000_000_000;
 
   /** A sound one takes a tenth of this. */
   private static final long MOST_MEMORY = 32 << 20;
@@ -84,6 +88,7 @@ class CheckpointMutationTest {
   private void check(String mutant) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long before = threads.getCurrentThreadAllocatedBytes();
+    long start = threads.getCurrentThreadCpuTime();
     try {
       read(folder);
       accepted++;
@@ -96,6 +101,9 @@ class CheckpointMutationTest {
     assertThat(threads.getCurrentThreadAllocatedBytes() - before)
         .describedAs("bytes allocated for %s", mutant)
         .isLessThan(MOST_MEMORY);
+    assertThat(threads.getCurrentThreadCpuTime() - start)
+        .describedAs("time of %s", mutant)
+        .isLessThan(MOST_TIME);
   }
 
   private void report(String what) {
