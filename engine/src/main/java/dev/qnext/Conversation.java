@@ -1,8 +1,8 @@
 package dev.qnext;
 
-import dev.qnext.generate.Result;
 import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
+import dev.qnext.text.ToolCall;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -20,12 +20,17 @@ public final class Conversation {
   private final Tokenizer tokenizer;
   private final ChatTemplate template;
   private final List<Map<String, @Nullable Object>> messages = new ArrayList<>();
+  private List<?> tools = List.of();
   private String knownText = "";
   private int[] knownIds = new int[0];
 
   public Conversation(Tokenizer tokenizer, ChatTemplate template) {
     this.tokenizer = tokenizer;
     this.template = template;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
   }
 
   public List<Map<String, @Nullable Object>> messages() {
@@ -49,15 +54,42 @@ public final class Conversation {
         : "";
   }
 
+  /** Functions that the model may ask for: JSON schemas, as templates take them. */
+  public void tools(List<?> schemas) {
+    tools = List.copyOf(schemas);
+  }
+
+  public List<?> tools() {
+    return tools;
+  }
+
   public void user(String text) {
     messages.add(message("user", text));
   }
 
-  /** Takes back the last user message that has no answer. */
-  public void retract() {
-    if (!messages.isEmpty() && "user".equals(messages.getLast().get("role"))) {
-      messages.removeLast();
+  /** What a function that the last answer asked for has returned. */
+  public void toolResult(String name, String content) {
+    Map<String, @Nullable Object> message = message("tool", content);
+    message.put("name", name);
+    messages.add(message);
+  }
+
+  /** Goes on from these turns instead of what was said so far. */
+  public void replace(List<? extends Map<String, @Nullable Object>> turns) {
+    messages.clear();
+    messages.addAll(turns);
+  }
+
+  /** Takes back the last user message and all that followed; null if there is none. */
+  public @Nullable String undo() {
+    for (int i = messages.size() - 1; i >= 0; i--) {
+      if ("user".equals(messages.get(i).get("role"))) {
+        String text = String.valueOf(messages.get(i).get("content"));
+        messages.subList(i, messages.size()).clear();
+        return text;
+      }
     }
+    return null;
   }
 
   /** Forgets all turns but the system message. */
@@ -69,7 +101,12 @@ public final class Conversation {
 
   /** The text that the model continues. */
   public String promptText() {
-    return template.apply(messages, null, true, Map.of());
+    return template.apply(messages, tools.isEmpty() ? null : tools, true, Map.of());
+  }
+
+  /** Whether a prompt ends inside a thought, which the template of a thinking model opens. */
+  public static boolean opensThought(String promptText) {
+    return promptText.stripTrailing().endsWith("<think>");
   }
 
   /** The ids of {@link #promptText}. */
@@ -88,14 +125,24 @@ public final class Conversation {
    * Adds the model's answer.
    *
    * @param prompt the ids that it answered
-   * @param text what was shown of it
    */
-  public void assistant(int[] prompt, String text, Result result) {
-    int[] tokens = result.tokens();
+  public void assistant(int[] prompt, Reply reply) {
+    int[] tokens = reply.result().tokens();
     knownText = promptText() + tokenizer.decode(tokens);
     knownIds = Arrays.copyOf(prompt, prompt.length + tokens.length);
     System.arraycopy(tokens, 0, knownIds, prompt.length, tokens.length);
-    messages.add(message("assistant", text));
+    Map<String, @Nullable Object> message = message("assistant", reply.text());
+    if (!reply.thought().isEmpty()) {
+      message.put("reasoning_content", reply.thought());
+    }
+    if (!reply.calls().isEmpty()) {
+      List<Object> calls = new ArrayList<>();
+      for (ToolCall call : reply.calls()) {
+        calls.add(Map.of("type", "function", "function", call.toMap()));
+      }
+      message.put("tool_calls", calls);
+    }
+    messages.add(message);
   }
 
   /** One turn, as templates want it. */

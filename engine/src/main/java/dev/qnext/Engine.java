@@ -5,6 +5,7 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.generate.Generator;
 import dev.qnext.generate.Request;
 import dev.qnext.generate.Session;
+import dev.qnext.generate.TokenListener;
 import dev.qnext.model.LanguageModel;
 import dev.qnext.text.TextStream;
 import java.nio.file.Path;
@@ -184,9 +185,18 @@ public final class Engine implements AutoCloseable {
    *
    * @param text turns tokens into text and ends at stop strings; null where only ids count
    */
+  public Generation generate(Session session, Request request, @Nullable TextStream text) {
+    return generate(session, request, text, id -> true);
+  }
+
+  /**
+   * The same, ended by the listener, which runs on the engine's thread.
+   *
+   * @param listener gets each id once it is on its way to the reader
+   */
   public synchronized Generation generate(
-      Session session, Request request, @Nullable TextStream text) {
-    Generation generation = new Generation(text);
+      Session session, Request request, @Nullable TextStream text, TokenListener listener) {
+    Generation generation = new Generation(text, listener);
     Future<?> unused =
         submit(() -> {
           generation.run(new Generator(model), session, request);

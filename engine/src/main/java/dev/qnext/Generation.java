@@ -4,6 +4,7 @@ import dev.qnext.generate.Generator;
 import dev.qnext.generate.Request;
 import dev.qnext.generate.Result;
 import dev.qnext.generate.Session;
+import dev.qnext.generate.TokenListener;
 import dev.qnext.text.TextStream;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -29,10 +30,12 @@ public final class Generation {
   private final BlockingQueue<Object> queue = new ArrayBlockingQueue<>(QUEUE);
   private final AtomicBoolean cancelled = new AtomicBoolean();
   private final @Nullable TextStream text;
+  private final TokenListener listener;
   private @Nullable Ended ended;
 
-  Generation(@Nullable TextStream text) {
+  Generation(@Nullable TextStream text, TokenListener listener) {
     this.text = text;
+    this.listener = listener;
   }
 
   void run(Generator generator, Session session, Request request) {
@@ -52,7 +55,7 @@ public final class Generation {
 
   private boolean accept(int id) {
     put(new Token(id, text == null ? "" : text.accept(id)));
-    return text == null || !text.stopped();
+    return listener.accept(id) && (text == null || !text.stopped());
   }
 
   private void put(Object event) {

@@ -73,7 +73,7 @@ class ConversationTest {
     model.backend().says =
         (position, drawn) ->
             position < prompt.length + answer.length ? answer[position - prompt.length] : IM_END;
-    Generation generation = new Generation(new TextStream(TOKENIZER, limits.stops));
+    Generation generation = new Generation(new TextStream(TOKENIZER, limits.stops), id -> true);
     int[] stopIds = {IM_END};
     Request request =
         new Request(prompt, limits.maxTokens, stopIds, Sampling.GREEDY, Penalties.NONE);
@@ -98,7 +98,7 @@ class ConversationTest {
     Result result = generation.result();
     assertThat(result.promptTokens()).isEqualTo(prompt.length);
     assertThat(result.reusedTokens()).isIn(0, read.length);
-    conversation.assistant(prompt, text.toString(), result);
+    conversation.assistant(prompt, new Reply("", text.toString(), List.of(), result));
     return result;
   }
 
@@ -248,7 +248,7 @@ class ConversationTest {
     assertThat(conversation.prompt())
         .isEqualTo(TOKENIZER.encode(conversation.promptText()))
         .isNotEqualTo(session.ids());
-    conversation.retract();
+    conversation.undo();
     assertThat(turn("And now?", TOKENIZER.encode("Yes.")).reusedTokens()).isZero();
     int read = session.ids().length;
     assertThat(turn("And then?", TOKENIZER.encode("Yes.")).reusedTokens()).isEqualTo(read);
@@ -269,21 +269,23 @@ class ConversationTest {
     conversation.user("And?");
     assertThat(conversation.promptText()).doesNotContain("Hm,");
     assertThat(conversation.prompt()).isEqualTo(TOKENIZER.encode(conversation.promptText()));
-    conversation.retract();
+    conversation.undo();
     assertThat(turn("And now?", TOKENIZER.encode("Yes.")).reusedTokens()).isZero();
   }
 
   @Test
-  void retractTakesBackOnlyAQuestionWithoutAnswer() {
+  void undoTakesBackAQuestionAndWhatFollowed() {
     turn("Hello.", TOKENIZER.encode("Yes."));
-    conversation.retract();
-    assertThat(conversation.messages()).hasSize(2);
     int read = session.ids().length;
     conversation.user("Wrong.");
-    conversation.retract();
+    assertThat(conversation.undo()).isEqualTo("Wrong.");
     assertThat(conversation.messages()).hasSize(2);
     assertThat(turn("Right.", TOKENIZER.encode("Yes.")).reusedTokens()).isEqualTo(read);
     assertThat(conversation.promptText()).doesNotContain("Wrong.");
+    assertThat(conversation.undo()).isEqualTo("Right.");
+    assertThat(conversation.undo()).isEqualTo("Hello.");
+    assertThat(conversation.undo()).isNull();
+    assertThat(conversation.messages()).isEmpty();
   }
 
   @Test

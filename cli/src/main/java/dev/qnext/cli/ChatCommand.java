@@ -2,19 +2,16 @@ package dev.qnext.cli;
 
 import dev.qnext.Conversation;
 import dev.qnext.Engine;
+import dev.qnext.Reply;
 import dev.qnext.generate.Session;
-import dev.qnext.json.Json;
 import dev.qnext.text.ChatTemplate;
 import dev.qnext.text.Tokenizer;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /** One question, or a conversation. */
 @Command(
@@ -22,60 +19,95 @@ import picocli.CommandLine.Parameters;
     description = "Answers a prompt; without one, in a terminal, holds a conversation.",
     mixinStandardHelpOptions = true)
 final class ChatCommand implements Callable<Integer> {
-  @Mixin private ModelOptions model = new ModelOptions();
-  @Mixin private SamplingOptions sampling = new SamplingOptions();
-  @Mixin private ReplyOptions options = new ReplyOptions();
+  /** How an answer is printed; one way at most. */
+  static final class Form {
+    @Option(
+        names = {"-x", "--extract"},
+        description = "Print only the last fenced block of the answer.")
+    private boolean extract;
 
-  @Parameters(
-      arity = "0..1",
-      paramLabel = "PROMPT",
-      description = "The question; behind standard input if that is piped. - is standard input.")
-  private @Nullable String prompt;
+    @Option(names = "--json", description = "Print one JSON object at the end instead of text.")
+    private boolean json;
+
+    @Option(
+        names = "--jsonl",
+        description = "Print a line of JSON for everything that happens, when it happens.")
+    private boolean jsonl;
+  }
+
+  @Mixin private ModelOptions model = new ModelOptions();
+  @Mixin private PromptOptions prompt = new PromptOptions();
+  @Mixin private SamplingOptions sampling = new SamplingOptions();
+  @Mixin private ThinkOptions thinking = new ThinkOptions();
+  @Mixin private ToolOptions tools = new ToolOptions();
+  @Mixin private StatisticsOptions statistics = new StatisticsOptions();
+
+  @ArgGroup private Form form = new Form();
 
   @Option(
-      names = {"-s", "--system"},
-      paramLabel = "TEXT|@FILE",
-      description = "The system message.")
-  private @Nullable String system;
+      names = {"-c", "--continue"},
+      description = "Go on with the last conversation.")
+  private boolean goOn;
+
+  @Option(
+      names = "--log",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Keep the conversation in the config folder, for -c, or do not.")
+  private boolean log;
 
   @Override
   public Integer call() throws InterruptedException {
     sampling.check();
-    Path folder = model.path();
-    Tokenizer tokenizer = Tokenizer.load(folder);
-    ChatTemplate template = ChatTemplate.load(folder);
-    Conversation conversation = new Conversation(tokenizer, template);
-    if (system != null) {
-      conversation.system(Input.textOrFile(system));
-    }
-    boolean talk = prompt == null && Terminal.input() && Terminal.output();
-    String question = talk ? "" : Input.requiredPrompt(prompt, "prompt");
-    try (Engine engine = model.open(folder)) {
-      Session session = engine.newSession(engine.model().contextLimit());
-      Answer answer = new Answer(engine, session, tokenizer, conversation, sampling);
-      if (talk) {
-        return new PlainConversation(engine, conversation, answer, options).run();
-      }
-      conversation.user(question);
-      StringBuilder text = new StringBuilder();
-      Output out = Output.standard();
-      answer.give(piece -> {
-        text.append(piece);
-        if (!options.json()) {
-          out.print(piece);
-          out.flush();
-        }
-      });
-      if (options.json()) {
-        Map<String, @Nullable Object> object = new LinkedHashMap<>();
-        object.put("text", text.toString());
-        out.println(Json.write(options.object(object, answer.result(), answer.request())));
-      } else {
-        out.endLine();
-      }
-      out.flush();
-      options.printStatistics(answer.result(), answer.request());
+    thinking.check();
+    Path saved = prompt.save();
+    if (saved != null) {
+      System.err.println("qnext: saved as " + saved);
       return 0;
     }
+    Path file = goOn ? ConversationFile.newest() : log ? ConversationFile.fresh() : null;
+    Path folder = model.path();
+    Conversation conversation = new Conversation(Tokenizer.load(folder), ChatTemplate.load(folder));
+    if (goOn && file != null) {
+      conversation.replace(ConversationFile.read(file));
+    }
+    conversation.tools(tools.schemas());
+    String system = prompt.system();
+    if (system != null) {
+      conversation.system(system);
+    }
+    boolean talk = !prompt.given() && Terminal.input() && Terminal.output();
+    String question = talk ? "" : prompt.text();
+    try (Engine engine = model.open(folder)) {
+      Session session = engine.newSession(engine.model().contextLimit());
+      Answer answer =
+          new Answer(engine, session, conversation, sampling, thinking, tools.command());
+      Path kept = log ? file : null;
+      if (talk) {
+        return new PlainConversation(
+                engine, conversation, answer, statistics, thinking, kept, prompt.attachments())
+            .run();
+      }
+      conversation.user(question);
+      Reply last = answer.giveAll(view(), Terminal.input() ? Input::ask : null);
+      if (kept != null) {
+        ConversationFile.write(kept, conversation.messages());
+      }
+      statistics.print(last.result(), answer.request());
+      return 0;
+    }
+  }
+
+  private ReplyView view() {
+    if (form.json) {
+      return new JsonView();
+    }
+    if (form.jsonl) {
+      return new EventView();
+    }
+    return form.extract
+        ? new BlockView()
+        : new PlainView(thinking.think() == ThinkOptions.Think.SHOW);
   }
 }

@@ -28,7 +28,7 @@ final class CompleteCommand implements Callable<Integer> {
 
   @Mixin private ModelOptions model = new ModelOptions();
   @Mixin private SamplingOptions sampling = new SamplingOptions();
-  @Mixin private ReplyOptions reply = new ReplyOptions();
+  @Mixin private StatisticsOptions statistics = new StatisticsOptions();
 
   @Parameters(
       arity = "0..1",
@@ -43,6 +43,9 @@ final class CompleteCommand implements Callable<Integer> {
       paramLabel = "ID",
       description = "Continue these token ids (or those on standard input). Needs no tokenizer.")
   private @Nullable List<String> ids;
+
+  @Option(names = "--json", description = "Print one JSON object at the end instead of text.")
+  private boolean json;
 
   @Option(names = "--print-ids", description = "Print the new token ids instead of text.")
   private boolean printIds;
@@ -73,20 +76,20 @@ final class CompleteCommand implements Callable<Integer> {
           space = " ";
         }
         all.append(piece);
-        if (!reply.json()) {
+        if (!json) {
           out.print(piece);
           out.flush();
         }
       }
-      if (reply.json()) {
+      if (json) {
         Map<String, @Nullable Object> object = new LinkedHashMap<>();
         object.put("text", text && !printIds ? all.toString() : null);
-        out.println(Json.write(reply.object(object, generation.result(), request)));
+        out.println(Json.write(Statistics.addTo(object, generation.result(), request)));
       } else {
         out.endLine();
       }
       out.flush();
-      reply.printStatistics(generation.result(), request);
+      statistics.print(generation.result(), request);
       return 0;
     }
   }

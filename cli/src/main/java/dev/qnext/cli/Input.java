@@ -58,6 +58,21 @@ final class Input {
     return prompt;
   }
 
+  /** Puts a question to the user of the terminal; empty if nothing is answered. */
+  static String ask(String question) {
+    System.err.print(question);
+    System.err.flush();
+    StringBuilder line = new StringBuilder();
+    try {
+      for (int c; (c = System.in.read()) >= 0 && c != '\n'; ) {
+        line.append((char) c);
+      }
+    } catch (IOException e) {
+      throw new QnextException("cannot read the terminal: %s".formatted(e.getMessage()), e);
+    }
+    return line.toString();
+  }
+
   static String standardInput() {
     try {
       byte[] bytes = withoutMark(System.in.readAllBytes());
@@ -173,7 +188,7 @@ final class Input {
     }
   }
 
-  private static String reason(IOException e) {
+  static String reason(IOException e) {
     return switch (e) {
       case NoSuchFileException missing -> "there is no such file";
       case AccessDeniedException denied -> "access is denied";

@@ -3,10 +3,14 @@ package dev.qnext.cli;
 import dev.qnext.Conversation;
 import dev.qnext.Engine;
 import dev.qnext.QnextException;
+import dev.qnext.Reply;
+import dev.qnext.cli.ThinkOptions.Think;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import sun.misc.Signal;
 
 /**
@@ -27,15 +31,32 @@ final class PlainConversation {
   private final Engine engine;
   private final Conversation conversation;
   private final Answer answer;
-  private final ReplyOptions options;
+  private final StatisticsOptions statistics;
+  private final ThinkOptions thinking;
+  private final @Nullable Path file;
+  private String attachments;
   private final Output out = Output.standard();
   private volatile boolean warned;
 
-  PlainConversation(Engine engine, Conversation conversation, Answer answer, ReplyOptions options) {
+  /**
+   * @param file where the conversation is kept; null to keep it nowhere
+   * @param attachments what goes before the first message
+   */
+  PlainConversation(
+      Engine engine,
+      Conversation conversation,
+      Answer answer,
+      StatisticsOptions statistics,
+      ThinkOptions thinking,
+      @Nullable Path file,
+      String attachments) {
     this.engine = engine;
     this.conversation = conversation;
     this.answer = answer;
-    this.options = options;
+    this.statistics = statistics;
+    this.thinking = thinking;
+    this.file = file;
+    this.attachments = attachments;
   }
 
   int run() throws InterruptedException {
@@ -76,7 +97,7 @@ final class PlainConversation {
     return true;
   }
 
-  private static @org.jspecify.annotations.Nullable String read(BufferedReader in) {
+  private static @Nullable String read(BufferedReader in) {
     try {
       return in.readLine();
     } catch (IOException e) {
@@ -125,18 +146,17 @@ final class PlainConversation {
   }
 
   private void reply(String line) throws InterruptedException {
-    conversation.user(line);
+    conversation.user(attachments + line);
+    attachments = "";
     try {
-      answer.give(piece -> {
-        out.print(piece);
-        out.flush();
-      });
-      out.endLine();
-      out.flush();
-      options.printStatistics(answer.result(), answer.request());
+      Reply reply = answer.giveAll(new PlainView(thinking.think() == Think.SHOW), Input::ask);
+      statistics.print(reply.result(), answer.request());
     } catch (QnextException e) {
-      conversation.retract();
+      conversation.undo();
       throw e;
+    }
+    if (file != null) {
+      ConversationFile.write(file, conversation.messages());
     }
   }
 }

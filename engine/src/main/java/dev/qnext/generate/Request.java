@@ -18,4 +18,9 @@ public record Request(
           "max tokens is %d but must be at least 0".formatted(maxTokens));
     }
   }
+
+  /** The same behind another prompt. */
+  public Request with(int[] otherPrompt, int otherMaxTokens) {
+    return new Request(otherPrompt, otherMaxTokens, stopIds, sampling, penalties);
+  }
 }

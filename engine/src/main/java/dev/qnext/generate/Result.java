@@ -1,5 +1,7 @@
 package dev.qnext.generate;
 
+import java.util.Arrays;
+
 /**
  * How a generation ended.
  *
@@ -29,6 +31,26 @@ public record Result(
     CONTEXT,
     /** Cancelled from outside. */
     CANCELLED
+  }
+
+  /**
+   * This and what was generated behind it, as one.
+   *
+   * @param between ids that were put behind this one's tokens, and count as the reply's
+   * @param next of a prompt that ends with this one's and those
+   */
+  public Result followedBy(int[] between, Result next) {
+    int[] all = Arrays.copyOf(tokens, tokens.length + between.length + next.tokens.length);
+    System.arraycopy(between, 0, all, tokens.length, between.length);
+    System.arraycopy(next.tokens, 0, all, tokens.length + between.length, next.tokens.length);
+    return new Result(
+        all,
+        next.end,
+        promptTokens,
+        reusedTokens,
+        readTokens,
+        promptNanos,
+        generationNanos + next.promptNanos + next.generationNanos);
   }
 
   /** Prompt tokens read per second; 0 if none were read. */
