@@ -135,7 +135,7 @@ class SignalsTest {
   /** The second Ctrl-C comes while the first is obeyed. */
   @Test
   void twiceInARow() throws IOException, InterruptedException {
-    try (CliProcess process = start("complete", "-Dwatched.sample=300", "The wind")) {
+    try (CliProcess process = start("complete", "-Dwatched.sample=80", "The wind")) {
       process.awaitErr("Backend.sample", 2);
       process.interrupt();
       assertThat(signalled(process, "INT", "leaving").exit()).isEqualTo(130);
