@@ -44,13 +44,18 @@ class LongAnswerTest {
    */
   private static final long MOST = 4L * 32 * 4 * 2 * TOKENS / 1024 + 4096;
 
+  /** MLX keeps freed buffers for later, up to a limit (MlxBackend); MlxLeakTest looks beneath. */
+  private static final long KEPT_BY_MLX = 1L << 20;
+
   @TempDir private Path temp;
 
   @ParameterizedTest
   @ValueSource(strings = {"cpu", "reference", "mlx"})
   void memoryStaysFlat(String backend) throws IOException, InterruptedException {
     assumeTrue(Files.exists(Path.of("/proc/self/status")), "memory is read from /proc");
-    List<String> java = new ArrayList<>(List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch"));
+    List<String> java =
+        new ArrayList<>(
+            List.of("-Xms64m", "-Xmx64m", "-XX:+AlwaysPreTouch", "-XX:TieredStopAtLevel=4"));
     if (backend.equals("mlx")) {
       String mlx = System.getenv("QNEXT_MLX");
       assumeTrue(mlx != null, "QNEXT_MLX is not set");
@@ -91,7 +96,9 @@ class LongAnswerTest {
     List<Long> warm = resident.subList(WARM / STEP - 1, resident.size());
     long least = warm.stream().mapToLong(kb -> kb).min().orElseThrow();
     long last = warm.getLast();
-    assertThat(last - least).describedAs("kB that grew: %s", resident).isLessThan(MOST);
+    assertThat(last - least)
+        .describedAs("kB that grew: %s", resident)
+        .isLessThan(backend.equals("mlx") ? MOST + KEPT_BY_MLX : MOST);
   }
 
   /** Kilobytes in memory that are the process's own; 0 once it is gone. */
