@@ -83,6 +83,10 @@ public final class Main {
       e.printStackTrace();
     } else if (e instanceof QnextException) {
       warn(place(e, command) + e.getMessage());
+    } else if (e instanceof OutOfMemoryError) {
+      System.err.printf(
+          "qnext: there is not enough memory (%s); use a smaller model or prompt, or give Java more with QNEXT_JAVA_OPTS=-Xmx8g%n",
+          e.getMessage());
     } else {
       System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
     }
