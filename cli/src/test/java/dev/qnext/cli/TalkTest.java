@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A conversation, typed into a process that takes its pipes for a terminal. */
 @Timeout(120)
-class PlainConversationTest {
+class TalkTest {
   private static final String PROMPT = "> ";
 
   @TempDir private static Path temp;
@@ -41,7 +41,7 @@ class PlainConversationTest {
     args.addAll(List.of("--logit-bias", "72=1000"));
     args.addAll(List.of(more));
     return CliProcess.start(
-        Map.of(), List.of("-Dqnext.terminals=012"), args.toArray(String[]::new));
+        Map.of("TERM", "dumb"), List.of("-Dqnext.terminals=012"), args.toArray(String[]::new));
   }
 
   @Test
@@ -79,7 +79,7 @@ class PlainConversationTest {
   void commands() throws IOException, InterruptedException {
     String missing = temp.resolve("missing").toString();
     String[][] dialogue = {
-      {"/help", "/help            this list\n"},
+      {"/help", "/help               this list\n"},
       {"/frob nicate", "there is no command /frob; /help lists them\n"},
       {"/system", "(no system message)\n"},
       {"/system Be brief.", "(the system message is set)\n"},
