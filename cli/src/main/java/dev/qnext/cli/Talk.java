@@ -82,7 +82,8 @@ final class Talk {
   }
 
   private Lines lines() {
-    if (Terminal.dumb()) {
+    // One of unknown width is drawn by nobody but itself.
+    if (Terminal.dumb() || TerminalSize.columns() <= 0) {
       return new PlainLines(this::stop);
     }
     try {
