@@ -259,11 +259,11 @@ class TalkInTerminalTest {
       CliProcess.run(environment, log, command).done();
       assertThat(Files.readString(loaded))
           .contains(" " + Qnext.class.getName() + " ")
-          .doesNotContain("org.jline");
+          .doesNotContain(" org.jline.");
     }
     try (Tmux chat = Tmux.start(80, 24, home, Map.of(), log, "chat", "-m", talking)) {
       chat.awaitPrompt().keys("C-d").awaitExit(0);
-      assertThat(Files.readString(loaded)).contains("org.jline.reader.LineReader ");
+      assertThat(Files.readString(loaded)).contains(" org.jline.reader.LineReader ");
     }
   }
 
