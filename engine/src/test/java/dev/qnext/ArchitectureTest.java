@@ -107,8 +107,9 @@ class ArchitectureTest {
   }
 
   @Test
-  void recipesAreAboutNamesAndFormats() {
-    assertUsesOnly("dev.qnext.quantize..", "dev.qnext", "dev.qnext.checkpoint..");
+  void quantizingKnowsNoModelAndNoBackend() {
+    assertUsesOnly(
+        "dev.qnext.quantize..", "dev.qnext", "dev.qnext.checkpoint..", "dev.qnext.json..");
   }
 
   @Test

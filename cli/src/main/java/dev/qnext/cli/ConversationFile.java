@@ -103,9 +103,13 @@ final class ConversationFile {
   }
 
   static List<Map<String, @Nullable Object>> read(Path file) {
+    return parse(Input.file(file), file);
+  }
+
+  static List<Map<String, @Nullable Object>> parse(String text, Path file) {
     List<Map<String, @Nullable Object>> messages = new ArrayList<>();
     int number = 0;
-    for (String line : Input.file(file).lines().toList()) {
+    for (String line : text.lines().toList()) {
       number++;
       if (!line.isBlank()) {
         messages.add(message(line, "%s, line %d".formatted(file, number)));

@@ -20,6 +20,8 @@ import picocli.CommandLine.Spec;
       ScoreCommand.class,
       TokensCommand.class,
       TemplateCommand.class,
+      QuantizeCommand.class,
+      PerplexityCommand.class,
       BenchCommand.class,
       InspectCommand.class,
       DoctorCommand.class,

@@ -16,10 +16,9 @@ final class ThinkOptions {
 
   @Option(
       names = "--think",
-      paramLabel = "HOW",
+      paramLabel = "show|fold|hide",
       description =
-          "What to do with a model's thoughts: ${COMPLETION-CANDIDATES}. Default: show on a"
-              + " terminal, hide in a pipe.")
+          "What to do with a model's thoughts. Default: show on a terminal, hide in a pipe.")
   private @Nullable Think think;
 
   @Option(

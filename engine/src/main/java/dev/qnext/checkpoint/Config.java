@@ -4,6 +4,7 @@ import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,13 @@ public final class Config {
 
   public Path file() {
     return file;
+  }
+
+  /** Everything, in the order of the file. */
+  public Map<String, @Nullable Object> all() {
+    Map<String, @Nullable Object> all = new LinkedHashMap<>();
+    values.forEach((key, value) -> all.put(String.valueOf(key), value));
+    return all;
   }
 
   public @Nullable Object get(String key) {
