@@ -7,11 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import org.jline.keymap.KeyMap;
 import org.jline.reader.Buffer;
 import org.jline.reader.Completer;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
 import org.jline.reader.LineReaderBuilder;
+import org.jline.reader.Reference;
 import org.jline.reader.UserInterruptException;
 import org.jline.terminal.Attributes;
 import org.jline.terminal.Terminal;
@@ -32,9 +34,15 @@ final class EditedLines implements Lines {
   /** What JLine would have the user know, such as that its history file is damaged. */
   private static final Logger LOG = Logger.getLogger("org.jline");
 
+  /** Ends bracketed paste and the application's keypad, which JLine turns on to read a line. */
+  private static final String END_OF_READING = "\u001b[?2004l\u001b[?1l\u001b>";
+
+  private static final String SUSPEND = "suspend";
+
   private final Terminal terminal;
   private final LineReader reader;
   private final Attributes original;
+  private volatile boolean reading;
   private boolean warned;
   private int exitCode;
 
@@ -60,6 +68,8 @@ final class EditedLines implements Lines {
     }
     this.reader = builder.build();
     reader.getWidgets().put(LineReader.ACCEPT_LINE, this::accept);
+    reader.getWidgets().put(SUSPEND, this::suspend);
+    reader.getKeyMaps().get(LineReader.MAIN).bind(new Reference(SUSPEND), KeyMap.ctrl('Z'));
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }
 
@@ -69,6 +79,8 @@ final class EditedLines implements Lines {
    */
   static EditedLines open(Settings settings, Runnable stop) {
     LOG.setLevel(Level.OFF);
+    // Else Ctrl-C is told twice, as a signal and as a key, and the second can come a line too late.
+    System.setProperty(TerminalBuilder.PROP_SOFTWARE_SIGNALS, "false");
     Terminal terminal;
     try {
       terminal =
@@ -87,10 +99,33 @@ final class EditedLines implements Lines {
       throw new UncheckedIOException(e);
     }
     EditedLines lines = new EditedLines(terminal, new TalkCompleter(settings), stop);
+    Runtime.getRuntime().addShutdownHook(new Thread(lines::leave, "qnext-terminal"));
     Signal.handle(new Signal("INT"), signal -> terminal.raise(Terminal.Signal.INT));
     Signal.handle(new Signal("WINCH"), signal -> terminal.raise(Terminal.Signal.WINCH));
     Signal.handle(new Signal("CONT"), signal -> terminal.raise(Terminal.Signal.CONT));
     return lines;
+  }
+
+  /** Ended from outside; JLine restores the rest. */
+  private void leave() {
+    if (reading) {
+      System.out.print(END_OF_READING);
+      System.out.flush();
+    }
+  }
+
+  /** Ctrl-Z. When the shell goes on with the process, JLine draws the line again. */
+  private boolean suspend() {
+    System.out.print(END_OF_READING);
+    System.out.flush();
+    terminal.setAttributes(original);
+    String pid = String.valueOf(ProcessHandle.current().pid());
+    try {
+      int unused = new ProcessBuilder("kill", "-TSTP", pid).inheritIO().start().waitFor();
+    } catch (IOException | InterruptedException e) {
+      return false;
+    }
+    return true;
   }
 
   /** The return key: sends what was typed, or goes on with the next line. */
@@ -139,9 +174,11 @@ final class EditedLines implements Lines {
   /** Outside of this, what is typed is not echoed into the answer; it stands in the next line. */
   private String line(String prompt, String draft) {
     terminal.setAttributes(original);
+    reading = true;
     try {
       return reader.readLine(prompt, null, (Character) null, draft);
     } finally {
+      reading = false;
       Attributes silent = new Attributes(original);
       silent.setLocalFlag(Attributes.LocalFlag.ECHO, false);
       terminal.setAttributes(silent);

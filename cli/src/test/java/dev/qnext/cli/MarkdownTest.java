@@ -22,7 +22,10 @@ class MarkdownTest {
   /** One character as the terminal shows it. */
   record Cell(char letter, String style) {}
 
-  /** Colours as short words: bold text is {@code [b:text]}, code {@code [c:...]}, dim {@code [d:...]}. */
+  /**
+   * Colours as short words: bold text is {@code [b:text]}, code {@code [c:...]}, dim {@code
+   * [d:...]}.
+   */
   private static String words(String coloured) {
     return coloured
         .replace("\u001b[1;36m", "[bc:")
@@ -159,9 +162,7 @@ class MarkdownTest {
 
   // ------------------------------------------------------------------------------- for every text
 
-  /**
-   * However it is cut, the same comes out; and nothing is lost but pairs of marks on one line.
-   */
+  /** However it is cut, the same comes out; and nothing is lost but pairs of marks on one line. */
   private static void check(String text, Random random) {
     List<Cell> cells = cells(whole(text));
     for (int i = 0; i < 4; i++) {
@@ -188,8 +189,28 @@ class MarkdownTest {
   void anyTextInAnyPieces() {
     Random random = new Random(20261121);
     String[] parts = {
-      "**", "*", "`", "```", "~~~", "\n", "\n\n", " ", "#", "## ", "word", "x", "\\", "- ", "é",
-      "\uD83D\uDC3B", "重", "`` ", "** ", " **", "\t", "```java\n"
+      "**",
+      "*",
+      "`",
+      "```",
+      "~~~",
+      "\n",
+      "\n\n",
+      " ",
+      "#",
+      "## ",
+      "word",
+      "x",
+      "\\",
+      "- ",
+      "é",
+      "\uD83D\uDC3B",
+      "重",
+      "`` ",
+      "** ",
+      " **",
+      "\t",
+      "```java\n"
     };
     for (int n = 0; n < 20_000; n++) {
       StringBuilder text = new StringBuilder();

@@ -11,7 +11,14 @@ class NearestTest {
   private static final List<String> WORDS = List.of("/help", "/set", "/show", "/save", "/regen");
 
   @ParameterizedTest
-  @CsvSource({"/regn,/regen", "/regne,/regen", "/sohw,/show", "/Help,/help", "/sett,/set", "/shwo,/show"})
+  @CsvSource({
+    "/regn,/regen",
+    "/regne,/regen",
+    "/sohw,/show",
+    "/Help,/help",
+    "/sett,/set",
+    "/shwo,/show"
+  })
   void near(String typed, String meant) {
     assertThat(Nearest.of(typed, WORDS)).isEqualTo(meant);
   }

@@ -65,8 +65,7 @@ class TalkInTerminalTest {
     List<String> args = new ArrayList<>(List.of("chat", "-m", endless, "--temp", "0"));
     args.addAll(List.of("--no-stats", "--logit-bias", "72=1000"));
     args.addAll(List.of(more));
-    return Tmux.start(80, 24, home, Map.of(), List.of(), args.toArray(String[]::new))
-        .awaitPrompt();
+    return Tmux.start(80, 24, home, Map.of(), List.of(), args.toArray(String[]::new)).awaitPrompt();
   }
 
   /** All that was said, as it is kept. */

@@ -46,7 +46,9 @@ class TalkTest {
     args.addAll(List.of("--logit-bias", "72=1000"));
     args.addAll(List.of(more));
     return CliProcess.start(
-        Map.of("TERM", "dumb", "HOME", home.toString(), "XDG_CONFIG_HOME", home.toString()), List.of("-Dqnext.terminals=012"), args.toArray(String[]::new));
+        Map.of("TERM", "dumb", "HOME", home.toString(), "XDG_CONFIG_HOME", home.toString()),
+        List.of("-Dqnext.terminals=012"),
+        args.toArray(String[]::new));
   }
 
   @Test
@@ -132,9 +134,7 @@ class TalkTest {
       chat.type("\"\"\"\none\n\n/exit\n\"\"\"\nthree\\\nfour\n/system \"\"\"Be\nbrief.\"\"\"\n");
       chat.endInput();
       chat.end().done().printing("> . . . . HHH\n> . HHH\n> . > \n");
-      assertThat(kept(home))
-          .contains("\"one\\n\\n/exit\"")
-          .contains("\"three\\nfour\"");
+      assertThat(kept(home)).contains("\"one\\n\\n/exit\"").contains("\"three\\nfour\"");
     }
   }
 
@@ -191,7 +191,8 @@ class TalkTest {
     try (Stream<Path> files = Files.list(home.resolve("qnext/conversations"))) {
       List<String> talks = new ArrayList<>();
       for (Path file : files.sorted().toList()) {
-        talks.add(Files.readString(file).replaceAll("(?s).*?\"user\",\"content\":\"(\\w+)\"", "$1 "));
+        talks.add(
+            Files.readString(file).replaceAll("(?s).*?\"user\",\"content\":\"(\\w+)\"", "$1 "));
       }
       assertThat(talks).hasSize(4);
       assertThat(talks.get(0)).startsWith("One ");

@@ -84,8 +84,6 @@ class TerminalViewTest {
 
   @Test
   void anUnknownWhen() {
-    assertThat(CliRun.run("chat", "--color", "red", "x").err())
-        .contains("--color")
-        .contains("red");
+    assertThat(CliRun.run("chat", "--color", "red", "x").err()).contains("--color").contains("red");
   }
 }
