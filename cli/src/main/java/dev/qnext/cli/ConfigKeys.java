@@ -91,6 +91,6 @@ final class ConfigKeys {
         candidates.add(key.contains(".") ? command + "." + name : name);
       }
     }
-    return Nearest.of(key, candidates, 1).getFirst();
+    return Nearest.sorted(key, candidates, 1).getFirst();
   }
 }

@@ -216,7 +216,7 @@ final class Models {
     List<String> names = runnable().stream().map(RunnableModel::name).toList();
     return new QnextException(
         "there is no model %s, neither a folder nor a name that 'qnext list' shows; the nearest: %s"
-            .formatted(model, String.join(", ", Nearest.of(model, names, NEAREST))));
+            .formatted(model, String.join(", ", Nearest.sorted(model, names, NEAREST))));
   }
 
   private static QnextException ambiguous(String model, List<Named> meant) {

@@ -5,18 +5,35 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
-/** Which of the known words were perhaps meant by one that is not known. */
+/** Which of the known words was meant by one that is not known. */
 final class Nearest {
+  private static final int LETTERS_PER_MISTAKE = 3;
+
   private Nearest() {}
 
+  /** Null if none is near: a mistake for every three letters is allowed. */
+  static @Nullable String of(String typed, Iterable<String> words) {
+    String nearest = null;
+    int least = Math.max(1, typed.length() / LETTERS_PER_MISTAKE) + 1;
+    for (String word : words) {
+      int mistakes = mistakes(typed, word);
+      if (mistakes < least) {
+        least = mistakes;
+        nearest = word;
+      }
+    }
+    return nearest;
+  }
+
   /**
-   * The nearest first: those that hold the word, then by the share of letters to insert, remove or
-   * replace. The case of letters does not count.
+   * The nearest first: those that hold the word, then by the share of letters that are mistaken.
+   * The case of letters does not count.
    *
    * @param most so many at most; fewer where fewer are known
    */
-  static List<String> of(String word, Collection<String> known, int most) {
+  static List<String> sorted(String word, Collection<String> known, int most) {
     String given = word.toLowerCase(Locale.ROOT);
     List<String> sorted = new ArrayList<>(known);
     sorted.sort(
@@ -30,25 +47,30 @@ final class Nearest {
     if (!word.isEmpty() && candidate.contains(word)) {
       return -1;
     }
-    return (double) edits(word, candidate)
+    return (double) mistakes(word, candidate)
         / Math.max(1, Math.max(word.length(), candidate.length()));
   }
 
-  /** Levenshtein's distance. */
-  private static int edits(String a, String b) {
-    int[] row = new int[b.length() + 1];
-    for (int j = 0; j <= b.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= a.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= b.length(); j++) {
-        int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
+  /** Letters that are wrong, missing, too many, or have changed places with their neighbour. */
+  static int mistakes(String a, String b) {
+    int[][] least = new int[a.length() + 1][b.length() + 1];
+    for (int i = 0; i <= a.length(); i++) {
+      for (int j = 0; j <= b.length(); j++) {
+        if (i == 0 || j == 0) {
+          least[i][j] = i + j;
+          continue;
+        }
+        int wrong = a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1;
+        int best = Math.min(least[i - 1][j], least[i][j - 1]) + 1;
+        best = Math.min(best, least[i - 1][j - 1] + wrong);
+        boolean swapped =
+            i > 1
+                && j > 1
+                && a.charAt(i - 1) == b.charAt(j - 2)
+                && a.charAt(i - 2) == b.charAt(j - 1);
+        least[i][j] = swapped ? Math.min(best, least[i - 2][j - 2] + 1) : best;
       }
     }
-    return row[b.length()];
+    return least[a.length()][b.length()];
   }
 }
