@@ -69,8 +69,7 @@ final class EditedLines implements Lines {
     this.reader = builder.build();
     reader.getWidgets().put(LineReader.ACCEPT_LINE, this::accept);
     reader.getWidgets().put(SUSPEND, this::suspend);
-    java.util.Objects.requireNonNull(reader.getKeyMaps().get(LineReader.MAIN))
-        .bind(new Reference(SUSPEND), KeyMap.ctrl('Z'));
+    reader.getKeys().bind(new Reference(SUSPEND), KeyMap.ctrl('Z'));
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }
 
