@@ -22,6 +22,7 @@ final class Commands {
           "use",
           "list",
           "quantize",
+          "recipes",
           "perplexity",
           "bench",
           "inspect",
@@ -42,6 +43,7 @@ final class Commands {
       case "use" -> UseCommand.class;
       case "list" -> ListCommand.class;
       case "quantize" -> QuantizeCommand.class;
+      case "recipes" -> RecipesCommand.class;
       case "perplexity" -> PerplexityCommand.class;
       case "bench" -> BenchCommand.class;
       case "inspect" -> InspectCommand.class;
