@@ -40,6 +40,7 @@ final class ChatCommand implements Callable<Integer> {
   @Mixin private SamplingOptions sampling = new SamplingOptions();
   @Mixin private ThinkOptions thinking = new ThinkOptions();
   @Mixin private ToolOptions tools = new ToolOptions();
+  @Mixin private ColorOptions color = new ColorOptions();
   @Mixin private StatisticsOptions statistics = new StatisticsOptions();
 
   @ArgGroup private Form form = new Form();
@@ -85,8 +86,16 @@ final class ChatCommand implements Callable<Integer> {
           new Answer(engine, session, conversation, sampling, thinking, tools.command());
       Path kept = log ? file : null;
       if (talk) {
-        return new PlainConversation(
-                engine, conversation, answer, statistics, thinking, kept, prompt.attachments())
+        return new Talk(
+                engine,
+                conversation,
+                answer,
+                sampling,
+                thinking,
+                statistics,
+                this::view,
+                kept,
+                prompt.attachments())
             .run();
       }
       conversation.user(question);
@@ -106,8 +115,13 @@ final class ChatCommand implements Callable<Integer> {
     if (form.jsonl) {
       return new EventView();
     }
-    return form.extract
-        ? new BlockView()
-        : new PlainView(thinking.think() == ThinkOptions.Think.SHOW);
+    if (form.extract) {
+      return new BlockView();
+    }
+    Colors colors = color.colors();
+    ThinkOptions.Think think = thinking.think();
+    return Terminal.output() || colors.on()
+        ? new TerminalView(colors, think, Terminal.output() && !Terminal.dumb())
+        : new PlainView(think == ThinkOptions.Think.SHOW);
   }
 }

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConversationFile {
   private static final String ENDING = ".jsonl";
+  private static final String BY_TIME = "\\d{4}-\\d\\d-\\d\\dT.*Z-\\d+\\.jsonl";
 
   private ConversationFile() {}
 
@@ -56,6 +57,26 @@ final class ConversationFile {
           "\"%s\" cannot name a conversation: use letters, digits and dashes".formatted(name));
     }
     return requiredFolder().resolve(name + ENDING);
+  }
+
+  /** Names of all saved conversations, in order. */
+  static List<String> names() {
+    List<String> names = new ArrayList<>();
+    Path folder = folder();
+    if (folder != null) {
+      try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + ENDING)) {
+        for (Path file : files) {
+          String name = String.valueOf(file.getFileName());
+          if (!name.matches(BY_TIME)) {
+            names.add(name.substring(0, name.length() - ENDING.length()));
+          }
+        }
+      } catch (IOException e) {
+        // No folder, no conversations.
+      }
+    }
+    names.sort(null);
+    return names;
   }
 
   /** The one that was begun last, of those without a name. */

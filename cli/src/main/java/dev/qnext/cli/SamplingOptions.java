@@ -86,7 +86,15 @@ final class SamplingOptions {
   @Option(names = "--ignore-eos", description = "Go on where the model would end.")
   private boolean ignoreEos;
 
-  private final long freshSeed = ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE);
+  /** What a conversation may change, by the names of the options. */
+  static final List<String> CHANGEABLE =
+      List.of("temp", "top-p", "top-k", "min-p", "seed", "max-tokens");
+
+  private long freshSeed = newSeed();
+
+  private static long newSeed() {
+    return ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE);
+  }
 
   List<String> stop() {
     return stop;
@@ -95,6 +103,67 @@ final class SamplingOptions {
   /** The seed, given or drawn, for the statistics. */
   long seed() {
     return seed == null ? freshSeed : seed;
+  }
+
+  /** From now on other tokens are drawn. */
+  void changeSeed() {
+    if (seed == null) {
+      freshSeed = newSeed();
+    } else {
+      seed++;
+    }
+  }
+
+  /** The value of a {@link #CHANGEABLE} option; null if none was given. */
+  @Nullable Object given(String name) {
+    return switch (name) {
+      case "temp" -> temperature;
+      case "top-p" -> topP;
+      case "top-k" -> topK;
+      case "min-p" -> minP;
+      case "seed" -> seed;
+      case "max-tokens" -> maxTokens;
+      default -> throw new IllegalArgumentException(name);
+    };
+  }
+
+  /**
+   * Gives a {@link #CHANGEABLE} option another value, from now on.
+   *
+   * @param text null takes the value back
+   * @throws UsageException if the text is no such value; nothing changes then
+   */
+  void give(String name, @Nullable String text) {
+    Object before = given(name);
+    try {
+      put(name, text == null ? null : value(name, text));
+      check();
+    } catch (NumberFormatException e) {
+      String kind = name.matches("temp|.*-p") ? "number" : "whole number";
+      throw new UsageException("\"%s\" is not a %s for %s".formatted(text, kind, name), e);
+    } catch (UsageException e) {
+      put(name, before);
+      throw e;
+    }
+  }
+
+  private static Object value(String name, String text) {
+    return switch (name) {
+      case "temp", "top-p", "min-p" -> Float.valueOf(text);
+      case "seed" -> Long.valueOf(text);
+      default -> Integer.valueOf(text);
+    };
+  }
+
+  private void put(String name, @Nullable Object value) {
+    switch (name) {
+      case "temp" -> temperature = (Float) value;
+      case "top-p" -> topP = (Float) value;
+      case "top-k" -> topK = (Integer) value;
+      case "min-p" -> minP = (Float) value;
+      case "seed" -> seed = (Long) value;
+      default -> maxTokens = (Integer) value;
+    }
   }
 
   /** Finds wrong usage before a model is loaded. */

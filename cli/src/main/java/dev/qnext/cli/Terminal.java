@@ -23,6 +23,12 @@ final class Terminal {
     return STREAMS.contains("2");
   }
 
+  /** It can neither colour nor move its cursor, or does not say what it is. */
+  static boolean dumb() {
+    String type = System.getenv("TERM");
+    return type == null || type.isEmpty() || type.equals("dumb");
+  }
+
   /** Columns of a line of standard output; 80 where nobody knows. */
   static int columns() {
     int columns = output() ? TerminalSize.columns() : 0;

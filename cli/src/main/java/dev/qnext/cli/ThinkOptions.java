@@ -31,8 +31,8 @@ final class ThinkOptions {
     return think != null ? think : Terminal.output() ? Think.SHOW : Think.HIDE;
   }
 
-  /** From now on, by a command of a conversation. */
-  void think(Think how) {
+  /** From now on, by a command of a conversation; null as {@code --think} was not given. */
+  void think(@Nullable Think how) {
     think = how;
   }
 

@@ -83,6 +83,17 @@ public final class Checkpoint implements AutoCloseable {
   }
 
   /**
+   * The config.json of a folder that looks whole: the kind of quantization is one that is
+   * supported, and every file of weights is there. A look at names alone, which opens none of them.
+   */
+  public static Config look(Path folder) {
+    Config config = Config.read(folder.resolve("config.json"));
+    new Quantization(config);
+    files(folder);
+    return config;
+  }
+
+  /**
    * A checkpoint that lies in memory alone.
    *
    * @param config its file names a folder for messages, which need not be there

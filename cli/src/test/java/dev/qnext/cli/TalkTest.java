@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A conversation, typed into a process that takes its pipes for a terminal. */
 @Timeout(120)
-class PlainConversationTest {
+class TalkTest {
   private static final String PROMPT = "> ";
 
   @TempDir private static Path temp;
@@ -37,11 +38,17 @@ class PlainConversationTest {
 
   /** The model says H (72) only. */
   private static CliProcess chatWith(String model, String... more) {
+    return chatAt(temp.resolve("home"), model, more);
+  }
+
+  private static CliProcess chatAt(Path home, String model, String... more) {
     List<String> args = new ArrayList<>(List.of("chat", "-m", model, "--temp", "0"));
     args.addAll(List.of("--logit-bias", "72=1000"));
     args.addAll(List.of(more));
     return CliProcess.start(
-        Map.of(), List.of("-Dqnext.terminals=012"), args.toArray(String[]::new));
+        Map.of("TERM", "dumb", "HOME", home.toString(), "XDG_CONFIG_HOME", home.toString()),
+        List.of("-Dqnext.terminals=012"),
+        args.toArray(String[]::new));
   }
 
   @Test
@@ -79,8 +86,26 @@ class PlainConversationTest {
   void commands() throws IOException, InterruptedException {
     String missing = temp.resolve("missing").toString();
     String[][] dialogue = {
-      {"/help", "/help            this list\n"},
+      {"/help", "/help               this list\n"},
       {"/frob nicate", "there is no command /frob; /help lists them\n"},
+      {"/regn", "there is no command /regn; did you mean /regen?\n"},
+      {"/set", "temp          0.0\n"},
+      {"/set temp 0.5", "temp: 0.5\n"},
+      {"/set temp -1", "qnext: temperature is -1.0 but must be at least 0\n"},
+      {"/set temp", "temp: 0.5\n"},
+      {"/set temp default", "temp: 0.7 (the model's)\n"},
+      {"/set top-k many", "qnext: \"many\" is not a whole number for top-k\n"},
+      {"/set tmp", "qnext: there is no setting tmp; did you mean temp?\n"},
+      {"/set think loud", "qnext: think is loud but must be show, fold or hide\n"},
+      {"/set think-budget 7", "think-budget: 7\n"},
+      {"/set stats yes", "qnext: stats is yes but must be on or off\n"},
+      {"/show", "context       0 of 4,096 tokens\n"},
+      {"/regen", "(there is no answer yet)\n"},
+      {"/undo", "(there is nothing to take back)\n"},
+      {"/edit", "(there is no question yet)\n"},
+      {"/save", "qnext: the conversation needs a name: /save NAME\n"},
+      {"/save a/b", "qnext: \"a/b\" cannot name a conversation: use letters, digits and dashes\n"},
+      {"/load", "(no conversation is saved)\n"},
       {"/system", "(no system message)\n"},
       {"/system Be brief.", "(the system message is set)\n"},
       {"/system", "Be brief.\n"},
@@ -99,6 +124,81 @@ class PlainConversationTest {
       }
       chat.type("Hello\n/bye\n");
       assertThat(chat.end().done().out()).isEqualTo("> ".repeat(prompts) + "HHH\n> ");
+    }
+  }
+
+  @Test
+  void manyLines() throws IOException, InterruptedException {
+    Path home = temp.resolve("lines");
+    try (CliProcess chat = chatAt(home, talking, "--max-tokens", "3", "--no-stats")) {
+      chat.type("\"\"\"\none\n\n/exit\n\"\"\"\nthree\\\nfour\n/system \"\"\"Be\nbrief.\"\"\"\n");
+      chat.endInput();
+      chat.end().done().printing("> . . . . HHH\n> . HHH\n> . > \n");
+      assertThat(kept(home)).contains("\"one\\n\\n/exit\"").contains("\"three\\nfour\"");
+    }
+  }
+
+  private static String kept(Path home) throws IOException {
+    StringBuilder kept = new StringBuilder();
+    try (Stream<Path> files = Files.list(home.resolve("qnext/conversations"))) {
+      for (Path file : files.sorted().toList()) {
+        kept.append(Files.readString(file));
+      }
+    }
+    return kept.toString();
+  }
+
+  @Test
+  void questionsAreTakenBackAndAnsweredAgain() throws IOException, InterruptedException {
+    Path home = temp.resolve("back");
+    try (CliProcess chat = chatAt(home, talking, "--max-tokens", "3")) {
+      chat.type("One\nTwo\n/undo\n/regen\n/edit\n");
+      chat.endInput();
+      Outcome outcome = chat.end().done().printing("> HHH\n> HHH\n> > HHH\n> > \n");
+      assertThat(outcome.err())
+          .contains("(taken back: Two)\n")
+          .contains("(at temperature 0 it is the same again; /set temp 0.7 changes that)\n")
+          .contains("qnext: there is no editor; set VISUAL or EDITOR to the command of one\n");
+      assertThat(kept(home)).containsOnlyOnce("\"One\"").doesNotContain("Two");
+    }
+  }
+
+  @Test
+  void anotherSeedAnswersAgain() throws IOException, InterruptedException {
+    Path home = temp.resolve("seeds");
+    try (CliProcess chat = chatAt(home, talking, "--seed", "5", "--max-tokens", "3")) {
+      chat.type("/set temp 1\nOne\n/regen\n/show\n");
+      chat.endInput();
+      String err = chat.end().done().err();
+      assertThat(err).contains("| seed 5 ").contains("| seed 6 ").contains("seed          6\n");
+    }
+  }
+
+  @Test
+  void conversationsAreSavedAndLoaded() throws IOException, InterruptedException {
+    Path home = temp.resolve("saved");
+    try (CliProcess chat = chatAt(home, talking, "--max-tokens", "3", "--no-stats")) {
+      chat.type("One\n/save first-one\n/clear\nTwo\n/load\n/load first-one\nThree\n/load none\n");
+      chat.endInput();
+      Outcome outcome = chat.end().done();
+      assertThat(outcome.err())
+          .contains("(saved as " + home + "/qnext/conversations/first-one.jsonl)\n")
+          .contains("(saved: first-one)\n")
+          .contains("(2 messages; last question: One)\n")
+          .contains("qnext: cannot read " + home + "/qnext/conversations/none.jsonl: ");
+    }
+    // The first conversation, the second, the one that went on from the saved one, and that.
+    try (Stream<Path> files = Files.list(home.resolve("qnext/conversations"))) {
+      List<String> talks = new ArrayList<>();
+      for (Path file : files.sorted().toList()) {
+        talks.add(
+            Files.readString(file).replaceAll("(?s).*?\"user\",\"content\":\"(\\w+)\"", "$1 "));
+      }
+      assertThat(talks).hasSize(4);
+      assertThat(talks.get(0)).startsWith("One ");
+      assertThat(talks.get(1)).startsWith("Two ");
+      assertThat(talks.get(2)).startsWith("One Three ");
+      assertThat(talks.get(3)).startsWith("One ").doesNotContain("Three");
     }
   }
 
