@@ -43,7 +43,7 @@ public final class Engine implements AutoCloseable {
   private static final Set<Engine> OPEN = ConcurrentHashMap.newKeySet();
 
   /** How long the end of the process waits for a pass that it may cut off. */
-  private static final long CUT_OFF_MILLIS = 100;
+  private static final long CUT_OFF_MILLIS = 50;
 
   /** A backend is there, and whether any was that must not be cut off in a pass. */
   private static volatile boolean opened;
@@ -293,8 +293,7 @@ public final class Engine implements AutoCloseable {
   /**
    * For a process that is about to exit, because native code must not be computing while its
    * libraries are taken down. Closes all engines, ends their thread, and waits at most so long for
-   * what cannot be cancelled; a tenth of a second where all backends may be cut off. No engine
-   * works after that.
+   * what cannot be cancelled; hardly where all backends may be cut off. No engine works after that.
    */
   public static void shutDown(Duration patience) throws InterruptedException {
     OPEN.forEach(Engine::startClosing);

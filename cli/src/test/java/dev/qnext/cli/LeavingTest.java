@@ -86,7 +86,7 @@ class LeavingTest {
       long start = System.nanoTime();
       process.interrupt();
       Outcome outcome = process.end();
-      assertThat((System.nanoTime() - start) / 1e9).isBetween(0.1, 1.5);
+      assertThat((System.nanoTime() - start) / 1e9).isBetween(0.05, 1.5);
       assertThat(outcome.err()).isEqualTo("Backend.logits on qnext-engine\n");
       assertThat(outcome.exit()).isEqualTo(130);
     }

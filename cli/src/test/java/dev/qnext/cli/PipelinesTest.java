@@ -86,7 +86,7 @@ class PipelinesTest {
         . '%s'
         open_streams
         case $1 in
-          chat | complete | score) command=$1 && shift && set -- "$command" --backend reference "$@" ;;
+          chat | complete | perplexity | score) command=$1 && shift && set -- "$command" --backend reference "$@" ;;
         esac
         %s "$@"
         echo "$?" >>"$STATUS"
