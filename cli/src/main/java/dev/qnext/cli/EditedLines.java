@@ -1,5 +1,7 @@
 package dev.qnext.cli;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.qnext.machine.ConfigFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -69,7 +71,7 @@ final class EditedLines implements Lines {
     this.reader = builder.build();
     reader.getWidgets().put(LineReader.ACCEPT_LINE, this::accept);
     reader.getWidgets().put(SUSPEND, this::suspend);
-    java.util.Objects.requireNonNull(reader.getKeyMaps().get(LineReader.MAIN))
+    requireNonNull(reader.getKeyMaps().get(LineReader.MAIN))
         .bind(new Reference(SUSPEND), KeyMap.ctrl('Z'));
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }

@@ -178,8 +178,10 @@ final class ManPage {
     }
     line(".fi");
     line(".RE");
+    term("~/.config/qnext/prompts/", "Saved prompts.");
+    term("~/.config/qnext/conversations/", "Conversations that were kept, for -c.");
     term(
-        "~/.cache/qnext",
+        "~/.cache/qnext/",
         "What can be made again, in $XDG_CACHE_HOME/qnext if that is set; ~/Library/Caches/qnext on"
             + " macOS.");
   }

@@ -10,7 +10,7 @@ enum TalkCommand {
   SHOW("", "model, settings, room in the context"),
   REGEN("", "answer again, with another seed"),
   UNDO("", "take back the last question"),
-  EDIT("", "change the last question and ask again"),
+  EDIT("", "change the last question, ask again"),
   SAVE("NAME", "keep the conversation under a name"),
   LOAD("NAME", "go on with a saved conversation"),
   CLEAR("", "forget the conversation"),
@@ -59,8 +59,8 @@ enum TalkCommand {
       help.append(format.formatted(usage, command.purpose));
     }
     help.append("Ctrl-C stops an answer.%n".formatted());
-    help.append("\"\"\" begins and ends a message of many lines;%n".formatted());
-    help.append("so does \\ at the end of a line.%n".formatted());
+    help.append("\"\"\" begins and ends many lines; a line%n".formatted());
+    help.append("that ends with \\ goes on.%n".formatted());
     return help.toString();
   }
 }

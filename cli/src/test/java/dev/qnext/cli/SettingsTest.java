@@ -109,6 +109,28 @@ class SettingsTest {
             2, file + ", line 1: Invalid value for option '--print-ids': 'maybe' is not a boolean");
   }
 
+  /** A setting for one of a choice would exclude what is given on the command line. */
+  @Test
+  void choicesAreLeftToTheCommandLine() throws IOException, InterruptedException {
+    Files.writeString(file, "json = true\nstats = false\nlog = false\nchat.jsonl = true\n");
+    Path folder = TextFolder.make(home.resolve("talking"));
+    String[] chat = {"chat", "-m", folder.toString(), "--max-tokens", "1", "--seed", "1", "x"};
+    Outcome plain = run(Map.of(), chat).done();
+    assertThat(plain.out()).doesNotStartWith("{");
+    assertThat(plain.err())
+        .isEqualTo(
+            "qnext: %s, line 4: there is no setting chat.jsonl; the nearest is chat.log\n"
+                .formatted(file));
+    chat[chat.length - 1] = "--json";
+    try (CliProcess process =
+        CliProcess.start(Map.of("HOME", home.toString(), "XDG_CONFIG_HOME", ""), List.of(), chat)) {
+      process.type("x");
+      process.endInput();
+      assertThat(process.end().done().out()).startsWith("{");
+    }
+    assertThat(home.resolve(".config/qnext/conversations")).doesNotExist();
+  }
+
   @Test
   void variablesAreNotReplaced() throws IOException, InterruptedException {
     Path tokenizer = Files.createDirectories(home.resolve("m"));
