@@ -34,7 +34,8 @@ train() {
   fi
   # Without adapters the cache holds no machine code: JDK 25 and 26 do not check that it suits the processor, and a
   # home folder may be shared by several machines.
-  nice -n 19 "${java[@]}" -XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-AOTAdapterCaching \
+  # Settings may hold anything, and nobody has had this conversation: both are looked for in a folder that goes.
+  XDG_CONFIG_HOME=$cache.training nice -n 19 "${java[@]}" -XX:+IgnoreUnrecognizedVMOptions -XX:+UnlockDiagnosticVMOptions -XX:-AOTAdapterCaching \
     "-XX:AOTCacheOutput=$cache.training/new" "$main" "${arguments[@]}" &
   training=$!
 

@@ -23,6 +23,8 @@ test_training_talks_to_the_bundled_model() {
   environment=(QNEXT_MODEL=/somewhere/big)
   start
   wait_until grep -q "^train .* chat --model $repo/models/demo --max-tokens 16 Hello\$" "$box/log"
+  # Neither the user's settings nor the kept conversations have to do with it.
+  grep -q "^settings of training in $box/home/.cache/qnext/.*\.training\$" "$box/log" || problem "settings: $(cat "$box/log")"
 }
 
 test_another_jdk_gets_another_cache() {

@@ -40,6 +40,7 @@ script() { # FILE TEXT
 fake_java='
 case "$*" in
   *-XX:AOTCacheOutput=*)
+    echo "settings of training in ${XDG_CONFIG_HOME:-}" >>"$BOX/log"
     echo "train $*" >>"$BOX/log"
     [ -z "${FAKE_TRAINING_FAILS:-}" ] || exit 1
     for a; do case $a in -XX:AOTCacheOutput=*) echo cache >"${a#*=}" ;; esac; done
@@ -54,6 +55,7 @@ echo "MLX=${MLX_MAX_MB_PER_BUFFER:-} ${MLX_MAX_OPS_PER_BUFFER:-}"
 for a; do echo "arg=$a"; done
 [ -z "${FAKE_READS:-}" ] || { echo "stdin=$(cat)"; }
 [ -z "${FAKE_SLEEP:-}" ] || { touch "$BOX/java-runs"; exec sleep "$FAKE_SLEEP"; }
+case "${FAKE_MAN_FAILS:-} $*" in yes*\ man) exit 1 ;; esac
 exit "${FAKE_STATUS:-0}"'
 
 # shellcheck disable=SC2016

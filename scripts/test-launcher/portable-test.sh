@@ -9,7 +9,7 @@ test_nothing_that_macos_lacks() {
     '(^|[ (])nproc' '(^|[ (])timeout ' '(sha|md5)[0-9]*sum' '-printf' 'find [^|]*-quit' 'cp -[a-z]*a' 'xargs -r' \
     'mktemp --' 'sort -V' '(^|[ |(])tac ' '(^|[ (])seq ' '\[\[ -v' 'printf -v' 'BASHPID' 'EPOCH(SECONDS|REALTIME)' 'wait -n' '<<<'; do
     found=$(grep -nE -e "$pattern" "$repository/scripts/qnext" "$repository/scripts/test" "$repository/scripts/bench-start" \
-      "$repository/scripts/install-mlx" "$repository/scripts/jextract" "$repository"/scripts/mlx/*.sh \
+      "$repository/scripts/install" "$repository/scripts/install-mlx" "$repository/scripts/jextract" "$repository"/scripts/mlx/*.sh \
       "$repository"/scripts/launcher/*.sh "$repository/scripts/test-launcher/run" \
       "$repository/scripts/test-launcher/"*machine.sh "$repository/scripts/test-launcher"/[!p]*-test.sh |
       grep -vE '^[^:]*:[0-9]+:[[:space:]]*#')

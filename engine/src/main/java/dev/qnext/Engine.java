@@ -42,6 +42,14 @@ public final class Engine implements AutoCloseable {
 
   private static final Set<Engine> OPEN = ConcurrentHashMap.newKeySet();
 
+  /** How long the end of the process waits for a pass that it may cut off. */
+  private static final long CUT_OFF_MILLIS = 50;
+
+  /** A backend is there, and whether any was that must not be cut off in a pass. */
+  private static volatile boolean opened;
+
+  private static volatile boolean mustNotBeCutOff;
+
   private final Checkpoint checkpoint;
   private final Backend backend;
   private final LanguageModel model;
@@ -77,6 +85,8 @@ public final class Engine implements AutoCloseable {
 
   private static Backend backend(@Nullable String name, int threads, Consumer<String> warnings) {
     Backend backend = Backends.installed().open(name, warnings);
+    mustNotBeCutOff |= !backend.mayBeCutOff();
+    opened = true;
     if (threads > 0) {
       backend.useThreads(threads);
     }
@@ -283,11 +293,14 @@ public final class Engine implements AutoCloseable {
   /**
    * For a process that is about to exit, because native code must not be computing while its
    * libraries are taken down. Closes all engines, ends their thread, and waits at most so long for
-   * what cannot be cancelled. No engine works after that.
+   * what cannot be cancelled; hardly where all backends may be cut off. No engine works after that.
    */
   public static void shutDown(Duration patience) throws InterruptedException {
     OPEN.forEach(Engine::startClosing);
     THREAD.shutdown();
-    THREAD.awaitTermination(patience.toMillis(), TimeUnit.MILLISECONDS);
+    boolean mayBeCutOff = opened && !mustNotBeCutOff;
+    long millis = patience.toMillis();
+    THREAD.awaitTermination(
+        mayBeCutOff ? Math.min(millis, CUT_OFF_MILLIS) : millis, TimeUnit.MILLISECONDS);
   }
 }

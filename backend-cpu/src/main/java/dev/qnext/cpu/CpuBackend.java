@@ -80,6 +80,12 @@ public final class CpuBackend implements Backend {
     return context.kernels();
   }
 
+  /** The library has no destructors, and nothing is unmapped before the process is gone. */
+  @Override
+  public boolean mayBeCutOff() {
+    return true;
+  }
+
   @Override
   public boolean deferred() {
     return false;

@@ -16,7 +16,9 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** What was found on this machine, and whether it works. */
 @Command(
@@ -27,9 +29,13 @@ import picocli.CommandLine.Option;
 final class DoctorCommand implements Callable<Integer> {
   @Option(
       names = {"-m", "--model"},
-      paramLabel = "DIR",
+      paramLabel = "MODEL",
       description = "Also measure how fast this model's files are read.")
-  private @Nullable Path model;
+  private @Nullable String model;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli
+  private CommandSpec spec;
 
   @Option(names = "--json", description = "Print one JSON object instead of text.")
   private boolean json;
@@ -43,16 +49,14 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (model != null && !Files.isDirectory(model)) {
-      throw new QnextException("there is no model folder %s".formatted(model));
-    }
+    Path folder = model();
     Machine machine = Machine.read();
     section(
         "Java",
         SystemChecks.java(machine, Runtime.version().feature(), System.getProperty("os.arch", "")));
     section("Machine", SystemChecks.machine(machine));
-    if (model != null) {
-      section("Model", List.of(DiskSpeed.of(model)));
+    if (folder != null) {
+      section("Model", List.of(DiskSpeed.of(folder)));
     }
     section("Launcher", SystemChecks.launcher());
     List<Object> backends = new ArrayList<>();
@@ -68,6 +72,18 @@ final class DoctorCommand implements Callable<Integer> {
     }
     out.flush();
     return failures == 0 ? 0 : 1;
+  }
+
+  /** The one that was asked for now; one that is chosen for good is not measured each time. */
+  private @Nullable Path model() {
+    if (model == null || !spec.commandLine().getParseResult().hasMatchedOption("--model")) {
+      return null;
+    }
+    Path folder = Models.ofThisMachine().find(model).folder();
+    if (!Files.isDirectory(folder)) {
+      throw new QnextException("there is no model folder %s".formatted(folder));
+    }
+    return folder;
   }
 
   private void section(String name, List<Check> checks) {

@@ -1,17 +1,27 @@
 package dev.qnext.cli;
 
 import dev.qnext.QnextException;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Where a prompt comes from. */
+/**
+ * Where a prompt comes from. Standard input is UTF-8: what is not is replaced by U+FFFD, and one
+ * warning says in how many places; a byte order mark at its start is no text.
+ */
 final class Input {
+  private static final byte[] MARK = {(byte) 0xEF, (byte) 0xBB, (byte) 0xBF};
+
   private Input() {}
 
   /**
@@ -65,12 +75,90 @@ final class Input {
 
   static String standardInput() {
     try {
-      return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+      byte[] bytes = withoutMark(System.in.readAllBytes());
+      String text = new String(bytes, StandardCharsets.UTF_8);
+      warnOfReplaced(replaced(bytes, text));
+      return text;
     } catch (IOException e) {
-      throw new QnextException("cannot read standard input: %s".formatted(e.getMessage()), e);
+      throw unreadable(e);
     } catch (OutOfMemoryError e) {
-      throw new QnextException("standard input is too large for the memory of this program", e);
+      throw tooLarge(e);
     }
+  }
+
+  /** Hands on every line of standard input as soon as it has come, without its end. */
+  static void eachLine(Consumer<String> lines) {
+    long replaced = 0;
+    InputStream in = new BufferedInputStream(System.in);
+    boolean first = true;
+    for (byte[] bytes; (bytes = line(in)) != null; first = false) {
+      bytes = first ? withoutMark(bytes) : bytes;
+      String line = new String(bytes, StandardCharsets.UTF_8);
+      replaced += replaced(bytes, line);
+      lines.accept(line);
+    }
+    warnOfReplaced(replaced);
+  }
+
+  /** Null at the end. */
+  private static byte @Nullable [] line(InputStream in) {
+    ByteArrayOutputStream line = new ByteArrayOutputStream();
+    try {
+      int b = in.read();
+      if (b < 0) {
+        return null;
+      }
+      for (; b >= 0 && b != '\n'; b = in.read()) {
+        line.write(b);
+      }
+      return line.toByteArray();
+    } catch (IOException e) {
+      throw unreadable(e);
+    } catch (OutOfMemoryError e) {
+      throw tooLarge(e);
+    }
+  }
+
+  private static byte[] withoutMark(byte[] bytes) {
+    boolean marked =
+        bytes.length >= MARK.length && Arrays.equals(bytes, 0, MARK.length, MARK, 0, MARK.length);
+    return marked ? Arrays.copyOfRange(bytes, MARK.length, bytes.length) : bytes;
+  }
+
+  /**
+   * Places that were not UTF-8: characters U+FFFD of the text that are not in the bytes as such.
+   */
+  private static long replaced(byte[] bytes, String text) {
+    long count = 0;
+    for (int at = text.indexOf('\uFFFD'); at >= 0; at = text.indexOf('\uFFFD', at + 1)) {
+      count++;
+    }
+    if (count == 0) {
+      return 0;
+    }
+    for (int i = 0; i + 2 < bytes.length; i++) {
+      if (bytes[i] == (byte) 0xEF && bytes[i + 1] == (byte) 0xBF && bytes[i + 2] == (byte) 0xBD) {
+        count--;
+      }
+    }
+    return count;
+  }
+
+  private static void warnOfReplaced(long places) {
+    if (places > 0) {
+      System.err.printf(
+          "qnext: standard input is not valid UTF-8 in %,d %s, replaced by U+FFFD; convert it with iconv%n",
+          places, places == 1 ? "place" : "places");
+    }
+  }
+
+  private static QnextException unreadable(IOException e) {
+    return new QnextException("cannot read standard input: %s".formatted(e.getMessage()), e);
+  }
+
+  private static QnextException tooLarge(OutOfMemoryError e) {
+    return new QnextException(
+        "standard input is too large for the memory of this program; give it in smaller parts", e);
   }
 
   private static String withoutLineEnd(String text) {
@@ -94,6 +182,9 @@ final class Input {
       return Files.readString(file);
     } catch (IOException e) {
       throw new QnextException("cannot read %s: %s".formatted(file, reason(e)), e);
+    } catch (OutOfMemoryError e) {
+      throw new QnextException(
+          "cannot read %s: it is too large for the memory of this program".formatted(file), e);
     }
   }
 
@@ -101,7 +192,8 @@ final class Input {
     return switch (e) {
       case NoSuchFileException missing -> "there is no such file";
       case AccessDeniedException denied -> "access is denied";
-      case CharacterCodingException malformed -> "it is not UTF-8";
+      case CharacterCodingException malformed ->
+          "it is not UTF-8; convert it, for instance with iconv";
       default -> String.valueOf(e.getMessage());
     };
   }

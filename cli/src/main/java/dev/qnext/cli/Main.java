@@ -1,6 +1,7 @@
 package dev.qnext.cli;
 
 import dev.qnext.QnextException;
+import dev.qnext.cli.ConfigFile.Setting;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -23,14 +24,19 @@ public final class Main {
   }
 
   static int run(String[] args) {
+    if (args.length == 1 && (args[0].equals("--version") || args[0].equals("-V"))) {
+      // Making a command line takes longer than all the rest of the start.
+      System.out.println(Qnext.VERSION);
+      return CommandLine.ExitCode.OK;
+    }
     boolean debug = List.of(args).contains("--debug");
     try {
-      return new CommandLine(new Qnext())
-          .setCaseInsensitiveEnumValuesAllowed(true)
-          .setUsageHelpAutoWidth(true)
-          // @FILE is a value of --system here, and a prompt may begin with @.
-          .setExpandAtFiles(false)
-          .setParameterExceptionHandler((e, given) -> usage(e))
+      CommandLine line = Commands.forArguments(args);
+      String called = Commands.called(args);
+      if (called != null) {
+        applySettings(line, called);
+      }
+      return line.setParameterExceptionHandler((e, given) -> usage(e))
           .setExecutionExceptionHandler((e, command, parsed) -> failed(e, debug, command))
           .execute(args);
     } catch (Error e) {
@@ -38,9 +44,28 @@ public final class Main {
     }
   }
 
+  /** A file that cannot be read is no reason not to answer. */
+  private static void applySettings(CommandLine line, String called) {
+    try {
+      ConfigFile file = ConfigFile.ofUser();
+      if (file != null) {
+        new ConfigKeys(line).complaints(file).forEach(Main::warn);
+        ConfigDefaults.install(file, Commands.spec(line, called));
+      }
+    } catch (QnextException e) {
+      warn(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private static void warn(String sentence) {
+    System.err.println("qnext: " + sentence);
+  }
+
   private static int usage(CommandLine.ParameterException e) {
     CommandLine command = e.getCommandLine();
-    System.err.println("qnext: " + e.getMessage());
+    ConfigDefaults settings = ConfigDefaults.of(command);
+    Setting cause = settings == null ? null : settings.cause(e);
+    warn((cause == null ? "" : cause.place() + ": ") + e.getMessage());
     CommandLine.UnmatchedArgumentException.printSuggestions(e, command.getErr());
     printHint(command);
     return CommandLine.ExitCode.USAGE;
@@ -57,7 +82,11 @@ public final class Main {
     if (debug) {
       e.printStackTrace();
     } else if (e instanceof QnextException) {
-      System.err.println("qnext: " + e.getMessage());
+      warn(place(e, command) + e.getMessage());
+    } else if (e instanceof OutOfMemoryError) {
+      System.err.printf(
+          "qnext: there is not enough memory (%s); use a smaller model or prompt, or give Java more with QNEXT_JAVA_OPTS=-Xmx8g%n",
+          e.getMessage());
     } else {
       System.err.printf("qnext: internal error: %s (--debug shows where)%n", e);
     }
@@ -66,5 +95,15 @@ public final class Main {
       return CommandLine.ExitCode.USAGE;
     }
     return CommandLine.ExitCode.SOFTWARE;
+  }
+
+  /** Where a value that will not do was set, if not on the command line. */
+  private static String place(Throwable e, @Nullable CommandLine command) {
+    ConfigDefaults settings = command == null ? null : ConfigDefaults.of(command);
+    if (command == null || settings == null || !(e instanceof UsageException)) {
+      return "";
+    }
+    Setting cause = settings.cause(command, String.valueOf(e.getMessage()));
+    return cause == null ? "" : cause.place() + ": ";
   }
 }

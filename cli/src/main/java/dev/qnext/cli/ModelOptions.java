@@ -8,7 +8,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which model, and what computes it. */
 final class ModelOptions {
@@ -19,9 +23,15 @@ final class ModelOptions {
 
   @Option(
       names = {"-m", "--model"},
-      paramLabel = "DIR",
-      description = "Model folder. Default: $QNEXT_MODEL, else the bundled demonstration.")
+      paramLabel = "MODEL",
+      description =
+          "Model folder, or a name that 'qnext list' shows. Default: $QNEXT_MODEL, else what 'qnext"
+              + " use' remembers, else the bundled demonstration.")
   private @Nullable String model;
+
+  @Spec(Spec.Target.MIXEE)
+  @SuppressWarnings("NullAway.Init") // picocli
+  private CommandSpec command;
 
   @Option(
       names = "--backend",
@@ -37,22 +47,27 @@ final class ModelOptions {
 
   /** The chosen folder or file; says on standard error when nothing was chosen. */
   Path path() {
-    String chosen = model != null ? model : System.getenv("QNEXT_MODEL");
-    if (chosen != null && !chosen.isEmpty()) {
-      Path path = Path.of(chosen);
-      if (!Files.exists(path)) {
-        throw new QnextException("there is no model folder %s".formatted(path));
-      }
-      return path;
+    Models models = Models.ofThisMachine();
+    ModelChoice choice = choice();
+    if (choice != null) {
+      return choice.find(models).folder();
     }
-    String home = System.getProperty("qnext.home", ".");
-    Path demo = Path.of(home, "models", "demo");
-    if (!Files.isDirectory(demo)) {
+    Path demonstration = models.demonstration();
+    if (demonstration == null) {
       throw new QnextException("no model was chosen; --model DIR names one");
     }
-    System.err.println(
-        "qnext: no model chosen, so the bundled demonstration answers; --model DIR picks another");
-    return demo;
+    warn("no model chosen, so the bundled demonstration answers; --model DIR picks another");
+    return demonstration;
+  }
+
+  private @Nullable ModelChoice choice() {
+    CommandLine line = command.commandLine();
+    OptionSpec option = command.findOption("--model");
+    ConfigDefaults settings = ConfigDefaults.of(line);
+    return ModelChoice.of(
+        line.getParseResult().hasMatchedOption(option) ? model : null,
+        System.getenv(ModelChoice.VARIABLE),
+        settings == null ? null : settings.setting(option));
   }
 
   static boolean hasTokenizer(Path folder) {

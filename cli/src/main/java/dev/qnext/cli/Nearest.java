@@ -1,8 +1,13 @@
 package dev.qnext.cli;
 
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** The word that somebody meant who typed another. */
+/** Which of the known words was meant by one that is not known. */
 final class Nearest {
   private static final int LETTERS_PER_MISTAKE = 3;
 
@@ -20,6 +25,30 @@ final class Nearest {
       }
     }
     return nearest;
+  }
+
+  /**
+   * The nearest first: those that hold the word, then by the share of letters that are mistaken.
+   * The case of letters does not count.
+   *
+   * @param most so many at most; fewer where fewer are known
+   */
+  static List<String> sorted(String word, Collection<String> known, int most) {
+    String given = word.toLowerCase(Locale.ROOT);
+    List<String> sorted = new ArrayList<>(known);
+    sorted.sort(
+        Comparator.comparingDouble(
+            candidate -> distance(given, candidate.toLowerCase(Locale.ROOT))));
+    return sorted.subList(0, Math.min(most, sorted.size()));
+  }
+
+  /** 0 to 1, or -1 where the candidate holds the word. */
+  private static double distance(String word, String candidate) {
+    if (!word.isEmpty() && candidate.contains(word)) {
+      return -1;
+    }
+    return (double) mistakes(word, candidate)
+        / Math.max(1, Math.max(word.length(), candidate.length()));
   }
 
   /** Letters that are wrong, missing, too many, or have changed places with their neighbour. */

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /**
@@ -109,6 +110,9 @@ final class Output {
     try {
       int mode = (Integer) Files.getAttribute(Path.of("/dev/fd/1"), "unix:mode");
       return (mode & FILE_TYPE) == PIPE || (mode & FILE_TYPE) == SOCKET;
+    } catch (NoSuchFileException e) {
+      // Closed by whoever started this process, if the system shows such files at all.
+      return !Files.exists(Path.of("/dev/fd"));
     } catch (IOException | UnsupportedOperationException e) {
       return true;
     }

@@ -1,33 +1,21 @@
 package dev.qnext.cli;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** The command that holds the others. */
+/** The command that holds the others ({@link Commands}). */
 @Command(
     name = "qnext",
-    version = "qnext 0.1.0",
+    version = Qnext.VERSION,
     description = "Runs Qwen3-Next models in a terminal and in shell pipelines.",
-    mixinStandardHelpOptions = true,
-    subcommands = {
-      ChatCommand.class,
-      CompleteCommand.class,
-      ScoreCommand.class,
-      TokensCommand.class,
-      TemplateCommand.class,
-      QuantizeCommand.class,
-      PerplexityCommand.class,
-      BenchCommand.class,
-      InspectCommand.class,
-      DoctorCommand.class,
-      HelpCommand.class
-    })
+    mixinStandardHelpOptions = true)
 final class Qnext implements Runnable {
+  static final String VERSION = "qnext 0.1.0";
+
   @Spec
   @SuppressWarnings("NullAway.Init") // picocli
   private CommandSpec spec;

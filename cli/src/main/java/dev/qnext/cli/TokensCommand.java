@@ -3,10 +3,6 @@ package dev.qnext.cli;
 import dev.qnext.QnextException;
 import dev.qnext.json.Json;
 import dev.qnext.text.Tokenizer;
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -93,24 +89,19 @@ final class TokensCommand implements Callable<Integer> {
    */
   static void eachLine(Function<Object, Map<String, Object>> answer) {
     Output out = Output.standard();
-    try (BufferedReader in =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-      for (String line; (line = in.readLine()) != null; ) {
-        if (line.isBlank()) {
-          continue;
-        }
-        Map<String, Object> result;
-        try {
-          Object value = Json.parse(line, "the line");
-          result = answer.apply(value == null ? Map.of() : value);
-        } catch (QnextException e) {
-          result = Map.of("error", String.valueOf(e.getMessage()));
-        }
-        out.println(Json.write(result));
-        out.flush();
+    Input.eachLine(line -> {
+      if (line.isBlank()) {
+        return;
       }
-    } catch (IOException e) {
-      throw new QnextException("cannot read standard input: %s".formatted(e.getMessage()), e);
-    }
+      Map<String, Object> result;
+      try {
+        Object value = Json.parse(line, "the line");
+        result = answer.apply(value == null ? Map.of() : value);
+      } catch (QnextException e) {
+        result = Map.of("error", String.valueOf(e.getMessage()));
+      }
+      out.println(Json.write(result));
+      out.flush();
+    });
   }
 }

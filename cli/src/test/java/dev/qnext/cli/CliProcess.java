@@ -150,7 +150,16 @@ final class CliProcess implements AutoCloseable {
 
   /** Ctrl-C. */
   void interrupt() throws IOException, InterruptedException {
-    new ProcessBuilder("kill", "-INT", String.valueOf(process.pid())).start().waitFor();
+    signal("INT");
+  }
+
+  /** "INT", "TERM", "HUP" ... */
+  void signal(String name) throws IOException, InterruptedException {
+    new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start().waitFor();
+  }
+
+  long pid() {
+    return process.pid();
   }
 
   /** A process that was itself started with SIGINT ignored hands that on to its children. */

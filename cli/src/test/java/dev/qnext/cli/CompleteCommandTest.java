@@ -246,6 +246,10 @@ class CompleteCommandTest {
   void binaryInputIsReadAsText() {
     byte[] binary = new byte[100];
     new java.util.Random(1).nextBytes(binary);
-    runWith(binary, greedy(talking, "1", "--logit-bias", "72=1000")).quiet().printing("H\n");
+    Outcome outcome = runWith(binary, greedy(talking, "1", "--logit-bias", "72=1000"));
+    outcome.done().printing("H\n");
+    assertThat(outcome.err())
+        .matches(
+            "qnext: standard input is not valid UTF-8 in \\d+ places, replaced by U.FFFD; convert it with iconv\n");
   }
 }

@@ -29,9 +29,13 @@ class LeavingTest {
   }
 
   private CliProcess start(String javaOption, String... more) throws IOException {
+    return start(List.of(javaOption, "-Dwatched.native=true"), more);
+  }
+
+  private CliProcess start(List<String> javaOptions, String... more) throws IOException {
     List<String> words =
         CliProcess.command(
-            List.of(javaOption), "complete", "-m", model, "--backend", "watched", "--ids", "1");
+            javaOptions, "complete", "-m", model, "--backend", "watched", "--ids", "1");
     words.addAll(List.of("--print-ids", "--ignore-eos", "--max-tokens", "900000"));
     words.addAll(List.of(more));
     CliProcess process = CliProcess.start(Map.of(), words, true);
@@ -72,6 +76,19 @@ class LeavingTest {
       assertThat(outcome.err()).doesNotContain("qnext:");
       assertThat(outcome.exit()).isEqualTo(130);
       assertThat(outcome.out()).isEmpty();
+    }
+  }
+
+  @Test
+  void aPassThatMayBeCutOffIsLeftAtOnce() throws IOException, InterruptedException {
+    try (CliProcess process = start(List.of("-Dwatched.logits=600000"))) {
+      process.awaitErr("Backend.logits", 1);
+      long start = System.nanoTime();
+      process.interrupt();
+      Outcome outcome = process.end();
+      assertThat((System.nanoTime() - start) / 1e9).isBetween(0.05, 1.5);
+      assertThat(outcome.err()).isEqualTo("Backend.logits on qnext-engine\n");
+      assertThat(outcome.exit()).isEqualTo(130);
     }
   }
 

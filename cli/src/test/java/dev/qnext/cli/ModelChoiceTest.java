@@ -58,9 +58,13 @@ class ModelChoiceTest {
   void aFolderThatIsNoModel() throws IOException {
     Path folder = Files.createDirectory(temp.resolve("empty"));
     run("complete", "-m", folder.toString(), "--ids", "1")
-        .failed(1, "configuration not found: " + folder.resolve("config.json"));
+        .failed(
+            1,
+            folder
+                + " is no model folder: it has no config.json; give another, or download the model again");
     Path file = Files.writeString(temp.resolve("file"), "x");
-    run("complete", "-m", file.toString(), "--ids", "1").failed(1, "no model folder at " + file);
+    run("complete", "-m", file.toString(), "--ids", "1")
+        .failed(1, "there is no model folder %s; give the folder of a model".formatted(file));
   }
 
   @Test

@@ -41,4 +41,23 @@ class NearestTest {
   void ofNothing() {
     assertThat(Nearest.of("/x", List.of())).isNull();
   }
+
+  @Test
+  void slipsOfTheHand() {
+    List<String> keys = List.of("temp", "top-p", "top-k", "threads", "model", "max-tokens");
+    assertThat(Nearest.sorted("tmep", keys, 1)).containsExactly("temp");
+    assertThat(Nearest.sorted("max_tokens", keys, 1)).containsExactly("max-tokens");
+    assertThat(Nearest.sorted("TEMP", keys, 1)).containsExactly("temp");
+    assertThat(Nearest.sorted("top", keys, 2)).containsExactly("top-p", "top-k");
+    assertThat(Nearest.sorted("", keys, 9)).hasSize(6);
+    assertThat(Nearest.sorted("x", List.of(), 1)).isEmpty();
+  }
+
+  /** A long name is near by what it holds, not by its length. */
+  @Test
+  void partsOfLongNames() {
+    List<String> models = List.of("demo", "org/Qwen3-Next-80B-A3B-Instruct-4bit", "org/other");
+    assertThat(Nearest.sorted("a3b-instruct", models, 1)).containsExactly(models.get(1));
+    assertThat(Nearest.sorted("Qwen-Next-80B", models, 1)).containsExactly(models.get(1));
+  }
 }

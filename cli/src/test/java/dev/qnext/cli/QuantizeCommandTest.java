@@ -46,6 +46,20 @@ class QuantizeCommandTest {
     assertThat(target).doesNotExist();
   }
 
+  /** Of the 80B model, as computed by hand from its published shapes. */
+  @Test
+  void recipesWithSizes() {
+    String out = run("recipes").quiet().out();
+    assertThat(out)
+        .startsWith("recipe             GB  bits per weight   GB per token\n")
+        .contains("\n4bit            44.84             4.50           2.03\n")
+        .contains("\nqx53n           35.47             3.56           2.09\n")
+        .contains("\nqx86n-hi        70.30             7.06           3.63\n")
+        .contains("\nbf16           159.35            16.00           7.13\n");
+    assertThat(run("recipes", TINY, "--json").quiet().out())
+        .contains("{\"recipe\":\"4bit\",\"bytes\":734288,\"bits_per_weight\":4.55");
+  }
+
   @Test
   void mistakes() {
     String made = temp.resolve("made").toString();

@@ -35,7 +35,10 @@ class TemplateCommandTest {
     runWith("Hello\n", "template", "-m", model, "-s", "Be brief.").quiet().printing(prompt);
     Path binary = Files.write(temp.resolve("binary"), new byte[] {(byte) 0xC3, 'x'});
     run("template", "-m", model, "-s", "@" + binary, "Hello")
-        .failed(1, "cannot read %s: it is not UTF-8".formatted(binary));
+        .failed(
+            1,
+            "cannot read %s: it is not UTF-8; convert it, for instance with iconv"
+                .formatted(binary));
     run("template", "-m", model, "-s", "@" + temp, "Hello")
         .failed(1, "cannot read %s: Is a directory".formatted(temp));
     run("template", "-m", model, "-s", "@" + temp.resolve("missing"), "Hello")

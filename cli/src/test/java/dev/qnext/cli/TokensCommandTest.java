@@ -127,13 +127,13 @@ class TokensCommandTest {
   void binaryInput() {
     byte[] binary = new byte[100_000];
     new Random(1).nextBytes(binary);
-    Outcome outcome = runWith(binary, "tokens", "-m", SMALL).quiet();
+    Outcome outcome = runWith(binary, "tokens", "-m", SMALL).done();
     assertThat(outcome.out().chars()).allMatch(c -> c == ' ' || c == '\n' || c >= '0' && c <= '9');
     runWith(outcome.out(), "tokens", "-m", SMALL, "--ids")
         .quiet()
         .printing(nfc(new String(binary, StandardCharsets.UTF_8)) + "\n");
     List<String> lines =
-        runWith(binary, "tokens", "-m", SMALL, "--jsonl").quiet().out().lines().toList();
+        runWith(binary, "tokens", "-m", SMALL, "--jsonl").done().out().lines().toList();
     assertThat(lines).isNotEmpty().allMatch(line -> line.startsWith("{\"error\":"));
   }
 

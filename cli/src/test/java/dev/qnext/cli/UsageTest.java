@@ -33,6 +33,8 @@ class UsageTest {
         "complete --repetition-penalty 0 x | repetition penalty is 0.0 but must be above 0",
         "complete --presence-penalty NaN x | presence and frequency penalties must be finite",
         "complete --logit-bias 5 x | Value for option option '--logit-bias' (ID=X) should be in KEY=VALUE format but was 5",
+        "use --none x | --none and a model exclude each other",
+        "completion | Missing required parameter: 'SHELL'",
         "bench --depth -1 | --depth cannot be -1",
         "bench --prompt 128,0 | --prompt cannot be 0",
         "bench --tokens 0 | --tokens cannot be 0",
@@ -61,7 +63,11 @@ class UsageTest {
         "template",
         "bench",
         "inspect",
-        "doctor"
+        "doctor",
+        "use",
+        "list",
+        "completion",
+        "man"
       })
   void helpIsAnAnswer(String command) {
     Outcome outcome = run((command + " --help").strip().split(" ", -1)).quiet();
@@ -73,6 +79,10 @@ class UsageTest {
 
   @Test
   void versionIsAnAnswer() {
-    assertThat(run("--version").quiet().out()).startsWith("qnext ");
+    String version = run("--version").quiet().out();
+    assertThat(version).matches("qnext \\d+\\.\\d+\\.\\d+\n");
+    assertThat(run("-V").quiet().out()).isEqualTo(version);
+    assertThat(run("--debug", "--version").quiet().out()).isEqualTo(version);
+    assertThat(run("chat", "--version").quiet().exit()).isZero();
   }
 }

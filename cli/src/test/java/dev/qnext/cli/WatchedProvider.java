@@ -10,7 +10,8 @@ import java.lang.reflect.Proxy;
 /**
  * The reference backend. With {@code -Dwatched.OPERATION=MILLISECONDS} the operation is slow, and
  * that is told on standard error, as is when backend and weights are closed. Not of the first that
- * is opened, which is for the self-test.
+ * is opened, which is for the self-test. With {@code -Dwatched.native=true} it is one that must not
+ * be cut off in a pass.
  */
 public final class WatchedProvider implements BackendProvider {
   private static int opened;
@@ -40,6 +41,9 @@ public final class WatchedProvider implements BackendProvider {
             new Class<?>[] {face},
             (proxy, method, arguments) -> {
               String name = method.getName();
+              if (name.equals("mayBeCutOff")) {
+                return !Boolean.getBoolean("watched.native");
+              }
               long pause = Long.getLong("watched." + name, 0);
               if (telling && (pause > 0 || name.equals("close"))) {
                 System.err.printf(

@@ -48,6 +48,14 @@ public interface Backend extends AutoCloseable {
    */
   default void useThreads(int threads) {}
 
+  /**
+   * Whether the process may end in the middle of a pass: its code is Java's, or native code whose
+   * library takes nothing down at the end of the process.
+   */
+  default boolean mayBeCutOff() {
+    return false;
+  }
+
   /** Where to say what the user should know though the work goes on, in a sentence each. */
   default void warnTo(Consumer<String> warnings) {}
 

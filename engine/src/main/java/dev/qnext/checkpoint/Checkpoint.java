@@ -58,7 +58,13 @@ public final class Checkpoint implements AutoCloseable {
   /** Opens a folder; weights are mapped, not read. */
   public static Checkpoint open(Path folder) {
     if (!Files.isDirectory(folder)) {
-      throw new QnextException("no model folder at %s".formatted(folder));
+      throw new QnextException(
+          "there is no model folder %s; give the folder of a model".formatted(folder));
+    }
+    if (!Files.exists(folder.resolve("config.json"))) {
+      throw new QnextException(
+          "%s is no model folder: it has no config.json; give another, or download the model again"
+              .formatted(folder));
     }
     Config config = Config.read(folder.resolve("config.json"));
     Path generation = folder.resolve("generation_config.json");
@@ -74,6 +80,17 @@ public final class Checkpoint implements AutoCloseable {
       arena.close();
       throw e;
     }
+  }
+
+  /**
+   * The config.json of a folder that looks whole: the kind of quantization is one that is
+   * supported, and every file of weights is there. A look at names alone, which opens none of them.
+   */
+  public static Config look(Path folder) {
+    Config config = Config.read(folder.resolve("config.json"));
+    new Quantization(config);
+    files(folder);
+    return config;
   }
 
   /**
@@ -102,7 +119,8 @@ public final class Checkpoint implements AutoCloseable {
             StoredTensor other = tensors.put(key, tensor);
             if (other != null) {
               throw new QnextException(
-                  "%s is in both %s and %s".formatted(key, other.file(), tensor.file()));
+                  "%s is in both %s and %s; remove the file that is of another model"
+                      .formatted(key, other.file(), tensor.file()));
             }
           });
     }
@@ -119,12 +137,12 @@ public final class Checkpoint implements AutoCloseable {
     TreeSet<String> names = new TreeSet<>();
     if (Files.exists(index)) {
       if (!(Config.read(index).get("weight_map") instanceof Map<?, ?> map) || map.isEmpty()) {
-        throw new QnextException("%s lacks a \"weight_map\"".formatted(index));
+        throw new QnextException("%s lacks a \"weight_map\"; download it again".formatted(index));
       }
       for (Object value : map.values()) {
         if (!(value instanceof String name) || !isWeightsFile(name)) {
           throw new QnextException(
-              "%s: \"weight_map\" names %s, which is no safetensors file of this folder"
+              "%s: \"weight_map\" names %s, which is no safetensors file of this folder; download it again"
                   .formatted(index, Json.write(value)));
         }
         names.add(name);
@@ -132,7 +150,7 @@ public final class Checkpoint implements AutoCloseable {
       for (String name : names) {
         if (!Files.exists(folder.resolve(name))) {
           throw new QnextException(
-              "%s is named in %s but is not there; the download is incomplete"
+              "%s is named in %s but is not there; the download is incomplete, so go on with it"
                   .formatted(folder.resolve(name), index.getFileName()));
         }
       }
@@ -144,7 +162,9 @@ public final class Checkpoint implements AutoCloseable {
       throw new QnextException("cannot list %s: %s".formatted(folder, e.getMessage()), e);
     }
     if (names.isEmpty()) {
-      throw new QnextException("no model*.safetensors in %s".formatted(folder));
+      throw new QnextException(
+          "%s holds no model*.safetensors; the download is incomplete, so go on with it"
+              .formatted(folder));
     }
     return names;
   }
@@ -238,7 +258,9 @@ public final class Checkpoint implements AutoCloseable {
   private StoredTensor tensor(String name) {
     StoredTensor tensor = tensors.get(name);
     if (tensor == null) {
-      throw new QnextException("%s has no tensor %s".formatted(folder, name));
+      throw new QnextException(
+          "%s has no tensor %s, which config.json asks for; download the model again"
+              .formatted(folder, name));
     }
     return tensor;
   }
@@ -246,7 +268,7 @@ public final class Checkpoint implements AutoCloseable {
   private static StoredWeight vector(WeightSpec spec, StoredTensor tensor, boolean zeroCentred) {
     if (!tensor.type().isFloat() || tensor.count() != spec.columns()) {
       throw new QnextException(
-          "%s in %s is %s %s but must hold %d floating numbers"
+          "%s in %s is %s %s but must hold %d floating numbers; download it again"
               .formatted(
                   tensor.name(), tensor.file(), tensor.type(), tensor.shapeText(), spec.columns()));
     }
@@ -281,7 +303,7 @@ public final class Checkpoint implements AutoCloseable {
       if (of == null) {
         if (!weight.type().isFloat()) {
           throw new QnextException(
-              "%s in %s is %s; plain weights must be F32, F16 or BF16"
+              "%s in %s is %s, but plain weights must be F32, F16 or BF16; use an MLX conversion or the bf16 weights"
                   .formatted(weight.name(), weight.file(), weight.type()));
         }
         of = Format.plain(weight.type());
@@ -339,7 +361,7 @@ public final class Checkpoint implements AutoCloseable {
             : new long[] {spec.rows(), columns};
     if (!Arrays.equals(tensor.shape(), shape)) {
       throw new QnextException(
-          "%s in %s has the shape %s but config.json makes it %s"
+          "%s in %s has the shape %s but config.json makes it %s; download both again"
               .formatted(tensor.name(), tensor.file(), tensor.shapeText(), Arrays.toString(shape)));
     }
   }

@@ -3,6 +3,7 @@ package dev.qnext.checkpoint;
 import dev.qnext.QnextException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * against an entry.
  */
 final class Quantization {
+  private static final Set<Object> MODES = Set.of("affine", "mxfp4", "mxfp8", "nvfp4");
+
   private final Map<?, ?> entries;
 
   Quantization(Config config) {
@@ -28,6 +31,23 @@ final class Quantization {
               .formatted(config.file(), map.get("quant_method")));
     }
     this.entries = entries instanceof Map<?, ?> map ? map : Map.of();
+    requireKnownModes(config);
+  }
+
+  /** The mode of the whole decides nothing, but one that nobody knows stands for other shapes. */
+  private void requireKnownModes(Config config) {
+    requireKnown(config, "quantization.mode", this.entries.get("mode"));
+    this.entries.forEach((path, entry) -> {
+      if (entry instanceof Map<?, ?> told) {
+        requireKnown(config, "quantization." + path + ".mode", told.get("mode"));
+      }
+    });
+  }
+
+  private static void requireKnown(Config config, String key, @Nullable Object mode) {
+    if (mode != null && !MODES.contains(mode)) {
+      throw config.wrong(key, mode, "affine, mxfp4, mxfp8 or nvfp4");
+    }
   }
 
   /**
@@ -41,7 +61,7 @@ final class Quantization {
     }
     if (scales == null) {
       throw new QnextException(
-          "config.json says that %s is quantized, but %s has no %s.scales"
+          "config.json says that %s is quantized, but %s has no %s.scales; download both again"
               .formatted(path, weight.file(), path));
     }
     long groups = lastDimension(scales);

@@ -12,7 +12,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Format: u64 little-endian length n of the header, n bytes of JSON (name to dtype, shape,
  * data_offsets; optional {@code __metadata__} of strings; spaces may follow), then the data.
  * Offsets count from the end of the header and are not aligned to anything: MLX does not pad. Every
- * entry is checked against its shape and the file's size before anything is read. {@link
- * SafetensorsWriter} writes such files.
+ * entry is checked against its shape, the file's size and the other entries before anything is
+ * read. {@link SafetensorsWriter} writes such files.
  */
 public final class Safetensors {
   private static final int MAX_HEADER = 100 << 20;
@@ -48,7 +50,8 @@ public final class Safetensors {
       MemorySegment data = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
       return parse(file, data);
     } catch (NoSuchFileException e) {
-      throw new QnextException("weights not found: %s".formatted(file), e);
+      throw new QnextException(
+          "weights not found: %s; download the model again".formatted(file), e);
     } catch (IOException e) {
       throw new QnextException("cannot read weights: %s: %s".formatted(file, e.getMessage()), e);
     }
@@ -63,12 +66,11 @@ public final class Safetensors {
     if (length < 2 || length > MAX_HEADER || length > bytes.byteSize() - 8) {
       throw broken(
           file,
-          "its header claims %s bytes and the file has %d (is it complete?)"
+          "its header claims %s bytes and the file has %d"
               .formatted(Long.toUnsignedString(length), bytes.byteSize()));
     }
     byte[] header = bytes.asSlice(8, length).toArray(ValueLayout.JAVA_BYTE);
-    if (!(Json.parse(new String(header, StandardCharsets.UTF_8), "the header of " + file)
-        instanceof Map<?, ?> entries)) {
+    if (!(json(file, header) instanceof Map<?, ?> entries)) {
       throw broken(file, "its header is not a JSON object");
     }
     MemorySegment data = bytes.asSlice(8 + length);
@@ -85,7 +87,38 @@ public final class Safetensors {
         tensors.put(name, tensor(file, name, fields, data));
       }
     }
+    requireApart(file, data, tensors);
     return new Safetensors(file, metadata, tensors);
+  }
+
+  private static @Nullable Object json(Path file, byte[] header) {
+    try {
+      return Json.parse(new String(header, StandardCharsets.UTF_8), "its header");
+    } catch (QnextException e) {
+      throw broken(file, String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Two tensors never share a byte. */
+  private static void requireApart(
+      Path file, MemorySegment data, Map<String, StoredTensor> tensors) {
+    List<StoredTensor> byPlace = new ArrayList<>(tensors.values());
+    byPlace.removeIf(tensor -> tensor.data().byteSize() == 0);
+    byPlace.sort(Comparator.comparingLong(tensor -> tensor.data().address()));
+    for (int i = 1; i < byPlace.size(); i++) {
+      MemorySegment before = byPlace.get(i - 1).data();
+      long overlap = before.address() + before.byteSize() - byPlace.get(i).data().address();
+      if (overlap > 0) {
+        throw broken(
+            file,
+            "%s and %s share %d bytes, the first at %d"
+                .formatted(
+                    byPlace.get(i - 1).name(),
+                    byPlace.get(i).name(),
+                    Math.min(overlap, byPlace.get(i).data().byteSize()),
+                    byPlace.get(i).data().address() - data.address()));
+      }
+    }
   }
 
   private static StoredTensor tensor(Path file, String name, Map<?, ?> fields, MemorySegment data) {
@@ -145,7 +178,8 @@ public final class Safetensors {
   }
 
   private static QnextException broken(Path file, String why) {
-    return new QnextException("not a valid safetensors file: %s: %s".formatted(file, why));
+    return new QnextException(
+        "%s is not a valid safetensors file: %s; download it again".formatted(file, why));
   }
 
   public Path file() {

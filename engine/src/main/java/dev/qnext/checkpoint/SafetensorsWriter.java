@@ -8,7 +8,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -22,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * Writes one safetensors file from front to back, so that it may be larger than memory: the header
  * first, from what the tensors will be, then their data in the same order, in pieces of any size.
  * The file appears only when it is whole; until {@link #finish} it is called {@code NAME.partial},
- * and closing without finishing removes that. The format is told in {@link Safetensors}.
+ * and closing without finishing, or the end of the process, removes that. The format is told in
+ * {@link Safetensors}.
  */
 public final class SafetensorsWriter implements AutoCloseable {
   /** Most bytes of one write to the channel, which copies heap memory to native memory. */
@@ -73,9 +77,15 @@ public final class SafetensorsWriter implements AutoCloseable {
    */
   public static SafetensorsWriter create(
       Path file, List<Entry> tensors, Map<String, String> metadata) {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new QnextException(
+          "cannot write %s: it is there, but no ordinary file; give another name".formatted(file));
+    }
     ByteBuffer header = header(tensors, metadata);
     Path partial = file.resolveSibling(file.getFileName() + ".partial");
     FileChannel channel = null;
+    // A signal ends the process without closing anything.
+    partial.toFile().deleteOnExit();
     try {
       channel =
           FileChannel.open(
@@ -229,7 +239,14 @@ public final class SafetensorsWriter implements AutoCloseable {
   }
 
   private static QnextException failed(Path file, IOException e) {
-    return new QnextException("cannot write %s: %s".formatted(file, e), e);
+    String reason =
+        switch (e) {
+          case NoSuchFileException missing -> "its folder does not exist";
+          case AccessDeniedException denied -> "access is denied";
+          case FileSystemException refused -> String.valueOf(refused.getReason());
+          default -> String.valueOf(e.getMessage());
+        };
+    return new QnextException("cannot write %s: %s".formatted(file, reason), e);
   }
 
   private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {

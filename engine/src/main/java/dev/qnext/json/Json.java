@@ -53,7 +53,8 @@ public final class Json {
     } catch (JacksonIOException | IOException e) {
       throw new QnextException("cannot read %s: %s: %s".formatted(what, file, e.getMessage()), e);
     } catch (JacksonException e) {
-      throw new QnextException("%s: %s".formatted(invalid, reason(e)), e);
+      throw new QnextException(
+          "%s: %s; correct it or download it again".formatted(invalid, reason(e)), e);
     }
   }
 

@@ -20,12 +20,21 @@ public interface LanguageModel extends AutoCloseable {
 
   /** Refuses an architecture that this project does not have. */
   static void requireSupported(Checkpoint checkpoint) {
-    String type = checkpoint.config().text("model_type", "");
-    if (!type.equals("qwen3_next")) {
+    requireSupported(checkpoint.config());
+  }
+
+  /** The same of a config.json alone. */
+  static void requireSupported(Config config) {
+    if (!isSupported(config)) {
       throw new QnextException(
           "%s is of the type \"%s\", which is not supported; supported: qwen3_next"
-              .formatted(checkpoint.folder(), type));
+              .formatted(config.file().resolveSibling(""), config.text("model_type", "")));
     }
+  }
+
+  /** Whether this project has the architecture that a config.json names. */
+  static boolean isSupported(Config config) {
+    return "qwen3_next".equals(config.get("model_type"));
   }
 
   /** All weights that a config.json asks for, without those of the MTP module. */

@@ -238,10 +238,14 @@ final class TokenizerFile {
       }
       int entry = vocabulary.id(content);
       if (entry >= 0 ? entry != id : vocabulary.contains(id)) {
-        throw node.refusal("id", "it is not the id of that content in model.vocab");
+        throw new QnextException(
+            "%s: the added token %s has the id %d, which model.vocab gives otherwise; download it again"
+                .formatted(file, Json.write(content), id));
       }
       if (ids.get(id) || !contents.add(content)) {
-        throw node.refusal("content", "this content or its id comes twice");
+        throw new QnextException(
+            "%s: the added token %s or its id %d comes twice; download it again"
+                .formatted(file, Json.write(content), id));
       }
       ids.set(id);
       tokens.add(

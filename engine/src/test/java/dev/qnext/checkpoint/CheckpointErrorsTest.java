@@ -79,29 +79,35 @@ class CheckpointErrorsTest {
     Path none = folder.resolve("none");
     assertThatThrownBy(() -> Checkpoint.open(none))
         .isInstanceOf(QnextException.class)
-        .hasMessage("no model folder at %s".formatted(none));
+        .hasMessage("there is no model folder %s; give the folder of a model".formatted(none));
     assertThatThrownBy(() -> Checkpoint.open(file))
         .isInstanceOf(QnextException.class)
-        .hasMessage("no model folder at %s".formatted(file));
+        .hasMessage("there is no model folder %s; give the folder of a model".formatted(file));
   }
 
   @Test
   void noConfiguration() throws Exception {
     Files.delete(folder.resolve("config.json"));
-    assertOpenFails("configuration not found: %s".formatted(folder.resolve("config.json")));
+    assertOpenFails(
+        "%s is no model folder: it has no config.json; give another, or download the model again"
+            .formatted(folder));
   }
 
   @Test
   void noWeights() throws Exception {
     Files.delete(file);
-    assertOpenFails("no model*.safetensors in %s".formatted(folder));
+    assertOpenFails(
+        "%s holds no model*.safetensors; the download is incomplete, so go on with it"
+            .formatted(folder));
   }
 
   @Test
   void sameTensorInTwoFiles() {
     Path other = folder.resolve("model-2.safetensors");
     TensorFile.write(other, tensors);
-    assertOpenFails("w.weight is in both %s and %s".formatted(other, file));
+    assertOpenFails(
+        "w.weight is in both %s and %s; remove the file that is of another model"
+            .formatted(other, file));
   }
 
   @Test
@@ -109,7 +115,7 @@ class CheckpointErrorsTest {
     Path index = folder.resolve("model.safetensors.index.json");
     for (String text : List.of("{}", "{\"weight_map\":{}}", "{\"weight_map\":[]}")) {
       TensorFile.write(index, text);
-      assertOpenFails("%s lacks a \"weight_map\"".formatted(index));
+      assertOpenFails("%s lacks a \"weight_map\"; download it again".formatted(index));
     }
   }
 
@@ -134,7 +140,7 @@ class CheckpointErrorsTest {
           .describedAs(name)
           .isInstanceOf(QnextException.class)
           .hasMessageStartingWith("%s: \"weight_map\" names ".formatted(index))
-          .hasMessageEndingWith(", which is no safetensors file of this folder");
+          .hasMessageEndingWith(", which is no safetensors file of this folder; download it again");
     }
   }
 
@@ -144,7 +150,7 @@ class CheckpointErrorsTest {
         folder.resolve("model.safetensors.index.json"),
         "{\"weight_map\":{\"w.weight\":\"model-00001-of-00002.safetensors\"}}");
     assertOpenFails(
-        "%s is named in model.safetensors.index.json but is not there; the download is incomplete"
+        "%s is named in model.safetensors.index.json but is not there; the download is incomplete, so go on with it"
             .formatted(folder.resolve("model-00001-of-00002.safetensors")));
   }
 
@@ -163,23 +169,33 @@ class CheckpointErrorsTest {
   @Test
   void missingTensor() {
     assertFindFails(
-        WeightSpec.matrix("lm_head", 4, 64), "%s has no tensor lm_head.weight".formatted(folder));
+        WeightSpec.matrix("lm_head", 4, 64),
+        "%s has no tensor lm_head.weight, which config.json asks for; download the model again"
+            .formatted(folder));
     assertFindFails(
         WeightSpec.experts("l.mlp.switch_mlp.up_proj", 2_000_000_000, 4, 64),
-        "%s has no tensor l.mlp.experts.0.up_proj.weight".formatted(folder));
-    assertFindFails(WeightSpec.norm("norm", 4), "%s has no tensor norm.weight".formatted(folder));
+        "%s has no tensor l.mlp.experts.0.up_proj.weight, which config.json asks for; download the model again"
+            .formatted(folder));
     assertFindFails(
-        WeightSpec.vector("A_log", 4), "%s has no tensor A_log.weight".formatted(folder));
+        WeightSpec.norm("norm", 4),
+        "%s has no tensor norm.weight, which config.json asks for; download the model again"
+            .formatted(folder));
+    assertFindFails(
+        WeightSpec.vector("A_log", 4),
+        "%s has no tensor A_log.weight, which config.json asks for; download the model again"
+            .formatted(folder));
   }
 
   @Test
   void wrongShape() {
     assertFindFails(
         WeightSpec.matrix("w", 8, 32),
-        "w.weight in %s has the shape [4, 64] but config.json makes it [8, 32]".formatted(file));
+        "w.weight in %s has the shape [4, 64] but config.json makes it [8, 32]; download both again"
+            .formatted(file));
     assertFindFails(
         WeightSpec.experts("w", 4, 8, 8),
-        "w.weight in %s has the shape [4, 64] but config.json makes it [4, 8, 8]".formatted(file));
+        "w.weight in %s has the shape [4, 64] but config.json makes it [4, 8, 8]; download both again"
+            .formatted(file));
   }
 
   @Test
@@ -187,11 +203,13 @@ class CheckpointErrorsTest {
     tensors.put("norm.weight", plain("U32", 64));
     assertFindFails(
         WeightSpec.norm("norm", 64),
-        "norm.weight in %s is U32 [64] but must hold 64 floating numbers".formatted(file));
+        "norm.weight in %s is U32 [64] but must hold 64 floating numbers; download it again"
+            .formatted(file));
     tensors.put("A_log", plain("F32", 3));
     assertFindFails(
         WeightSpec.vector("A_log", 4),
-        "A_log in %s is F32 [3] but must hold 4 floating numbers".formatted(file));
+        "A_log in %s is F32 [3] but must hold 4 floating numbers; download it again"
+            .formatted(file));
   }
 
   @Test
@@ -207,7 +225,8 @@ class CheckpointErrorsTest {
     tensors.put("w.weight", plain("U32", 4, 64));
     assertFindFails(
         WeightSpec.matrix("w", 4, 64),
-        "w.weight in %s is U32; plain weights must be F32, F16 or BF16".formatted(file));
+        "w.weight in %s is U32, but plain weights must be F32, F16 or BF16; use an MLX conversion or the bf16 weights"
+            .formatted(file));
   }
 
   @Test
@@ -233,7 +252,8 @@ class CheckpointErrorsTest {
   void quantizedByConfigurationAlone() {
     assertQuantizedFails(
         Map.of("bits", 4L, "group_size", 64L),
-        "config.json says that w is quantized, but %s has no w.scales".formatted(file));
+        "config.json says that w is quantized, but %s has no w.scales; download both again"
+            .formatted(file));
   }
 
   @Test
@@ -268,6 +288,22 @@ class CheckpointErrorsTest {
   }
 
   @Test
+  void unknownMode() {
+    pack("w", Packing.affine(4, 64), 4, 64);
+    config.put("quantization", Map.of("mode", "nf4"));
+    new ModelFolder(config, tensors).write(folder);
+    Path settings = folder.resolve("config.json");
+    assertOpenFails(
+        "%s: \"quantization.mode\" is \"nf4\" but must be affine, mxfp4, mxfp8 or nvfp4"
+            .formatted(settings));
+    config.put("quantization", Map.of("w", Map.of("mode", "nf4")));
+    new ModelFolder(config, tensors).write(folder);
+    assertOpenFails(
+        "%s: \"quantization.w.mode\" is \"nf4\" but must be affine, mxfp4, mxfp8 or nvfp4"
+            .formatted(settings));
+  }
+
+  @Test
   void contradiction() {
     pack("w", Packing.affine(4, 64), 4, 64);
     assertQuantizedFails(
@@ -289,9 +325,13 @@ class CheckpointErrorsTest {
     tensors.put("w.biases", plain("BF16", 1, 4));
     assertQuantizedFails(
         null,
-        "w.biases in %s has the shape [1, 4] but config.json makes it [4, 1]".formatted(file));
+        "w.biases in %s has the shape [1, 4] but config.json makes it [4, 1]; download both again"
+            .formatted(file));
     tensors.remove("w.biases");
-    assertQuantizedFails(null, "%s has no tensor w.biases".formatted(folder));
+    assertQuantizedFails(
+        null,
+        "%s has no tensor w.biases, which config.json asks for; download the model again"
+            .formatted(folder));
   }
 
   @Test
@@ -300,7 +340,8 @@ class CheckpointErrorsTest {
     tensors.put("w.scales", plain("BF16", 5, 1));
     assertQuantizedFails(
         null,
-        "w.scales in %s has the shape [5, 1] but config.json makes it [4, 1]".formatted(file));
+        "w.scales in %s has the shape [5, 1] but config.json makes it [4, 1]; download both again"
+            .formatted(file));
   }
 
   @Test

@@ -42,7 +42,9 @@ class SafetensorsTest {
   private static void assertBroken(String header, String why) {
     assertThatThrownBy(() -> parse(header, 16))
         .isInstanceOf(QnextException.class)
-        .hasMessage("not a valid safetensors file: model.safetensors: " + why);
+        .hasMessage(
+            "model.safetensors is not a valid safetensors file: %s; download it again"
+                .formatted(why));
   }
 
   @ParameterizedTest
@@ -87,18 +89,19 @@ class SafetensorsTest {
             () -> Safetensors.parse(FILE, MemorySegment.ofArray(new byte[] {1, 2, 3, 4, 5})))
         .isInstanceOf(QnextException.class)
         .hasMessage(
-            "not a valid safetensors file: model.safetensors: it has 5 bytes, fewer than a header");
+            "model.safetensors is not a valid safetensors file: it has 5 bytes, fewer than a header; download it again");
     for (long length : new long[] {0, 1, 9, 101 << 20, Long.MAX_VALUE, -1}) {
       byte[] bytes = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array();
       assertThatThrownBy(() -> Safetensors.parse(FILE, MemorySegment.ofArray(bytes)))
           .isInstanceOf(QnextException.class)
           .hasMessage(
-              "not a valid safetensors file: model.safetensors: its header claims %s bytes and the file has 16 (is it complete?)"
+              "model.safetensors is not a valid safetensors file: its header claims %s bytes and the file has 16; download it again"
                   .formatted(Long.toUnsignedString(length)));
     }
     assertThatThrownBy(() -> parse("{\"a\":", 16))
         .isInstanceOf(QnextException.class)
-        .hasMessageStartingWith("the header of model.safetensors is not valid JSON: ");
+        .hasMessageStartingWith(
+            "model.safetensors is not a valid safetensors file: its header is not valid JSON: ");
     assertBroken("[]", "its header is not a JSON object");
     assertBroken("{\"w\":3}", "the entry w is not an object");
     assertBroken(
@@ -130,12 +133,34 @@ class SafetensorsTest {
   }
 
   @Test
+  void tensorsThatShareBytes() {
+    String entry = "\"%s\":{\"dtype\":\"F32\",\"shape\":[%d],\"data_offsets\":[%d,%d]}";
+    String first = entry.formatted("a", 2, 0, 8);
+    assertBroken(
+        "{" + first + "," + entry.formatted("b", 2, 4, 12) + "}",
+        "a and b share 4 bytes, the first at 4");
+    assertBroken(
+        "{" + entry.formatted("inner", 1, 4, 8) + "," + entry.formatted("outer", 4, 0, 16) + "}",
+        "outer and inner share 4 bytes, the first at 4");
+    assertBroken(
+        "{" + first + "," + entry.formatted("same", 2, 0, 8) + "}",
+        "a and same share 8 bytes, the first at 0");
+    // Side by side, in any order, with a hole, and one of no size in the middle of another.
+    assertThat(parse("{" + entry.formatted("b", 2, 8, 16) + "," + first + "}", 16).tensors())
+        .hasSize(2);
+    assertThat(parse("{" + first + "," + entry.formatted("b", 1, 12, 16) + "}", 16).tensors())
+        .hasSize(2);
+    assertThat(parse("{" + first + "," + entry.formatted("none", 0, 4, 4) + "}", 16).tensors())
+        .hasSize(2);
+  }
+
+  @Test
   void filesThatAreNotThere() throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       Path missing = folder.resolve("model.safetensors");
       assertThatThrownBy(() -> Safetensors.open(missing, arena))
           .isInstanceOf(QnextException.class)
-          .hasMessage("weights not found: %s".formatted(missing));
+          .hasMessage("weights not found: %s; download the model again".formatted(missing));
       assertThatThrownBy(() -> Safetensors.open(folder, arena))
           .isInstanceOf(QnextException.class)
           .hasMessageStartingWith("cannot read weights: %s: ".formatted(folder));
@@ -143,7 +168,7 @@ class SafetensorsTest {
       assertThatThrownBy(() -> Safetensors.open(missing, arena))
           .isInstanceOf(QnextException.class)
           .hasMessage(
-              "not a valid safetensors file: %s: it has 0 bytes, fewer than a header"
+              "%s is not a valid safetensors file: it has 0 bytes, fewer than a header; download it again"
                   .formatted(missing));
     }
   }

@@ -103,6 +103,7 @@ class SelfTestTest {
             "name",
             "close",
             "deferred",
+            "mayBeCutOff",
             "warnTo",
             "fingerprint",
             "prefillTokens",

@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.qnext.QnextException;
 import dev.qnext.fixtures.Golden;
+import dev.qnext.fixtures.Mutator;
 import dev.qnext.json.Json;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,8 +29,12 @@ import org.junit.jupiter.params.provider.ValueSource;
  * happens. Half of the mutants are damaged as bytes, half as JSON values.
  */
 class TokenizerMutationTest {
-  private static final int MUTANTS = 2000;
+  private static final int MUTANTS = Mutator.count();
+
+  /** For a hang; what takes processor time longer than {@link #MOST_TIME} has failed as well. */
   private static final Duration LIMIT = Duration.ofSeconds(30);
+
+  private static final long MOST_TIME = 2_000_000_000;
 
   private static final List<String> TEXTS =
       List.of(
@@ -93,28 +100,38 @@ class TokenizerMutationTest {
 
   /** False where the file or a text is refused. */
   private static boolean loadsAndWorks(Path file, String mutant) {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    long start = threads.getCurrentThreadCpuTime();
     try {
-      Tokenizer tokenizer = Tokenizer.load(file);
-      assertThat(tokenizer.size()).isLessThanOrEqualTo(1 << 22);
-      for (String text : TEXTS) {
-        tokenizer.encodeOrdinary(text);
-        int[] ids = tokenizer.encode(text);
-        TokenDecoder decoder = tokenizer.decoder(false);
-        StringBuilder joined = new StringBuilder();
-        for (int id : ids) {
-          assertThat(id).isBetween(0, tokenizer.size() - 1);
-          joined.append(decoder.accept(id));
-        }
-        joined.append(decoder.finish());
-        assertThat(joined.toString()).isEqualTo(tokenizer.decode(ids));
-      }
-      return true;
+      return loads(file);
     } catch (QnextException e) {
       assertThat(e.getMessage()).isNotBlank().doesNotContain("\n\n");
       return false;
     } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
       throw new AssertionError(mutant, e);
+    } finally {
+      assertThat(threads.getCurrentThreadCpuTime() - start)
+          .describedAs("time of %s", mutant)
+          .isLessThan(MOST_TIME);
     }
+  }
+
+  private static boolean loads(Path file) {
+    Tokenizer tokenizer = Tokenizer.load(file);
+    assertThat(tokenizer.size()).isLessThanOrEqualTo(1 << 22);
+    for (String text : TEXTS) {
+      tokenizer.encodeOrdinary(text);
+      int[] ids = tokenizer.encode(text);
+      TokenDecoder decoder = tokenizer.decoder(false);
+      StringBuilder joined = new StringBuilder();
+      for (int id : ids) {
+        assertThat(id).isBetween(0, tokenizer.size() - 1);
+        joined.append(decoder.accept(id));
+      }
+      joined.append(decoder.finish());
+      assertThat(joined.toString()).isEqualTo(tokenizer.decode(ids));
+    }
+    return true;
   }
 
   private static byte[] damagedBytes(byte[] original, Random random) {

@@ -131,8 +131,8 @@ class TokenizerTest {
         "added_tokens   | 3                            | added_tokens is not an array",
         "added_tokens   | [{\"content\":\"x\"}]        | the id of \"x\" is not a whole number",
         "added_tokens   | [{\"id\":1000,\"content\":\"\\ud800\"}] | half a character",
-        "added_tokens   | [{\"id\":5,\"content\":\"<x>\"}]     | not the id of that content in model.vocab",
-        "added_tokens   | [{\"id\":1000,\"content\":\"a\"}]    | not the id of that content in model.vocab",
+        "added_tokens   | [{\"id\":5,\"content\":\"<x>\"}]     | which model.vocab gives otherwise",
+        "added_tokens   | [{\"id\":1000,\"content\":\"a\"}]    | which model.vocab gives otherwise",
         "added_tokens   | [{\"id\":1000,\"content\":\"<x>\"}]  | single_word = null is not supported: true or",
       })
   void refusesWhatItDoesNotKnow(String member, String value, String message) throws IOException {

@@ -42,6 +42,11 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
+  public boolean mayBeCutOff() {
+    return true;
+  }
+
+  @Override
   public boolean deferred() {
     return false;
   }

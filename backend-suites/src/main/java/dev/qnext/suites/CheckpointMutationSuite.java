@@ -1,20 +1,21 @@
-package dev.qnext.model;
+package dev.qnext.suites;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import dev.qnext.QnextException;
+import dev.qnext.backend.Backend;
 import dev.qnext.backend.Pass;
 import dev.qnext.backend.Rows;
 import dev.qnext.backend.State;
 import dev.qnext.backend.Tensor;
-import dev.qnext.backend.reference.ReferenceBackend;
 import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.fixtures.Golden;
 import dev.qnext.fixtures.Mutator;
 import dev.qnext.fixtures.PlainJson;
 import dev.qnext.fixtures.RawTensor;
 import dev.qnext.fixtures.TensorFile;
+import dev.qnext.model.LanguageModel;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -29,29 +30,34 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Broken and hostile checkpoints: opening, binding and a forward pass give a result, or a sentence
- * for the person at the terminal; never another exception, a hang, or memory for sizes that the
- * files do not hold. Mutants are of golden files, by seed.
+ * Broken and hostile checkpoints: opening, binding and a forward pass on the backend give a result,
+ * or a sentence for the person at the terminal; never another exception, a hang, or memory for
+ * sizes that the files do not hold. Mutants are of golden files, by seed.
  */
-@Timeout(value = 300, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
-class CheckpointMutationTest {
-  private static final int MUTANTS = 1000; // of bytes, and as many of structure
+@Timeout(value = 900, unit = TimeUnit.SECONDS, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+public abstract class CheckpointMutationSuite extends BackendSuite {
+  /** Of bytes, and as many of structure. */
+  private static final int MUTANTS = Mutator.count() / 2;
+
+  /** Nanoseconds of processor time; a sound one takes a hundredth of this. */
+  private static final long MOST_TIME = 2_000_000_000;
 
   /** A sound one takes a tenth of this. */
   private static final long MOST_MEMORY = 32 << 20;
 
-  @TempDir Path folder;
-
+  private Path folder = Path.of("");
   private int accepted;
   private int refused;
+  private long slowest;
 
   private static void copy(String golden, Path folder) throws IOException {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(Golden.path(golden))) {
@@ -63,13 +69,14 @@ class CheckpointMutationTest {
 
   @BeforeEach
   void warmUp() {
+    folder = temporary;
     // Class loading allocates too.
     read(Golden.path("yarn/mlx-3bit"));
   }
 
-  private static void read(Path folder) {
+  private void read(Path folder) {
     try (Checkpoint checkpoint = Checkpoint.open(folder);
-        ReferenceBackend backend = new ReferenceBackend();
+        Backend backend = backend();
         LanguageModel model = LanguageModel.load(checkpoint, backend);
         State state = backend.newState(model.stateShape(), 8)) {
       state.begin(Pass.PREFILL, 3);
@@ -84,6 +91,7 @@ class CheckpointMutationTest {
   private void check(String mutant) {
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long before = threads.getCurrentThreadAllocatedBytes();
+    long start = threads.getCurrentThreadCpuTime();
     try {
       read(folder);
       accepted++;
@@ -96,10 +104,15 @@ class CheckpointMutationTest {
     assertThat(threads.getCurrentThreadAllocatedBytes() - before)
         .describedAs("bytes allocated for %s", mutant)
         .isLessThan(MOST_MEMORY);
+    long time = threads.getCurrentThreadCpuTime() - start;
+    assertThat(time).describedAs("time of %s", mutant).isLessThan(MOST_TIME);
+    slowest = Math.max(slowest, time);
   }
 
   private void report(String what) {
-    System.out.printf("%s: %d mutants accepted, %d refused%n", what, accepted, refused);
+    System.out.printf(
+        "%s: %d mutants accepted, %d refused, %d ms at most%n",
+        what, accepted, refused, slowest / 1_000_000);
     assertThat(accepted).isGreaterThan(MUTANTS / 100);
     assertThat(refused).isGreaterThan(MUTANTS / 20);
   }
@@ -167,7 +180,7 @@ class CheckpointMutationTest {
     for (String golden : List.of("yarn/hf", "odd/mlx-mxfp4")) {
       copy(golden, folder);
       Path file = folder.resolve("config.json");
-      Map<?, ?> config = (Map<?, ?>) PlainJson.read(file);
+      Map<?, ?> config = (Map<?, ?>) Objects.requireNonNull(PlainJson.read(file));
       for (Object key : config.keySet()) {
         write(file, config, key, null);
         check("\"%s\": null".formatted(key));
@@ -190,8 +203,8 @@ class CheckpointMutationTest {
     report("every key of config.json");
   }
 
-  private static void write(Path file, Map<?, ?> config, Object key, Object value) {
-    Map<Object, Object> changed = new LinkedHashMap<>(config);
+  private static void write(Path file, Map<?, ?> config, Object key, @Nullable Object value) {
+    Map<Object, @Nullable Object> changed = new LinkedHashMap<>(config);
     changed.put(key, value);
     TensorFile.write(file, PlainJson.write(changed));
   }
