@@ -138,7 +138,10 @@ public final class Conversation {
     if (!reply.calls().isEmpty()) {
       List<Object> calls = new ArrayList<>();
       for (ToolCall call : reply.calls()) {
-        calls.add(Map.of("type", "function", "function", call.toMap()));
+        Map<String, Object> one = new LinkedHashMap<>();
+        one.put("type", "function");
+        one.put("function", call.toMap());
+        calls.add(one);
       }
       message.put("tool_calls", calls);
     }

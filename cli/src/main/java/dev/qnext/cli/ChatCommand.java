@@ -67,15 +67,15 @@ final class ChatCommand implements Callable<Integer> {
       System.err.println("qnext: saved as " + saved);
       return 0;
     }
-    Path file = goOn ? ConversationFile.newest() : log ? ConversationFile.fresh() : null;
+    Path earlier = goOn ? ConversationFile.newest() : null;
     Path folder = model.path();
     boolean talk = !prompt.given() && Terminal.input() && Terminal.output();
     if (talk) {
       Talk.prepare();
     }
     Conversation conversation = new Conversation(Tokenizer.load(folder), ChatTemplate.load(folder));
-    if (goOn && file != null) {
-      conversation.replace(ConversationFile.read(file));
+    if (earlier != null) {
+      conversation.replace(ConversationFile.read(earlier));
     }
     conversation.tools(tools.schemas());
     String system = prompt.system();
@@ -87,7 +87,7 @@ final class ChatCommand implements Callable<Integer> {
       Session session = engine.newSession(engine.model().contextLimit());
       Answer answer =
           new Answer(engine, session, conversation, sampling, thinking, tools.command());
-      Path kept = log ? file : null;
+      ConversationLog kept = new ConversationLog(log, earlier);
       if (talk) {
         return new Talk(
                 engine,
@@ -103,9 +103,7 @@ final class ChatCommand implements Callable<Integer> {
       }
       conversation.user(question);
       Reply last = answer.giveAll(view(), Terminal.input() ? Input::ask : null);
-      if (kept != null) {
-        ConversationFile.write(kept, conversation.messages());
-      }
+      kept.keep(conversation.messages());
       statistics.print(last.result(), answer.request());
       return 0;
     }

@@ -29,7 +29,10 @@ final class EventView implements ReplyView {
 
   @Override
   public void result(ToolCall call, String result) {
-    print("tool_result", Map.of("name", call.name(), "text", result));
+    Map<String, @Nullable Object> values = new LinkedHashMap<>();
+    values.put("name", call.name());
+    values.put("text", result);
+    print("tool_result", values);
   }
 
   @Override

@@ -214,9 +214,10 @@ final class Models {
 
   private QnextException unknown(String model) {
     List<String> names = runnable().stream().map(RunnableModel::name).toList();
+    String nearest = String.join(", ", Nearest.sorted(model, names, NEAREST));
     return new QnextException(
-        "there is no model %s, neither a folder nor a name that 'qnext list' shows; the nearest: %s"
-            .formatted(model, String.join(", ", Nearest.sorted(model, names, NEAREST))));
+        "there is no model %s, neither a folder nor a name that 'qnext list' shows%s"
+            .formatted(model, nearest.isEmpty() ? "" : "; the nearest: " + nearest));
   }
 
   private static QnextException ambiguous(String model, List<Named> meant) {

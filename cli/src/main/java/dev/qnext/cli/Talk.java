@@ -26,7 +26,7 @@ final class Talk {
   private final SamplingOptions sampling;
   private final StatisticsOptions statistics;
   private final Supplier<ReplyView> views;
-  private @Nullable Path file;
+  private final ConversationLog log;
   private String attachments;
 
   /** A question to be changed; empty if none is. */
@@ -36,7 +36,7 @@ final class Talk {
 
   /**
    * @param views makes the view of an exchange
-   * @param file where the conversation is kept; null to keep it nowhere
+   * @param log where the conversation is kept
    * @param attachments what goes before the first message
    */
   Talk(
@@ -47,7 +47,7 @@ final class Talk {
       ThinkOptions thinking,
       StatisticsOptions statistics,
       Supplier<ReplyView> views,
-      @Nullable Path file,
+      ConversationLog log,
       String attachments) {
     this.engine = engine;
     this.conversation = conversation;
@@ -56,7 +56,7 @@ final class Talk {
     this.sampling = sampling;
     this.statistics = statistics;
     this.views = views;
-    this.file = file;
+    this.log = log;
     this.attachments = attachments;
   }
 
@@ -145,18 +145,7 @@ final class Talk {
       conversation.replace(before);
       throw e;
     }
-    keep();
-  }
-
-  private void keep() {
-    if (file != null) {
-      ConversationFile.write(file, conversation.messages());
-    }
-  }
-
-  /** What follows is another conversation; the one so far stays as it was kept. */
-  private void begin() {
-    file = file == null ? null : ConversationFile.fresh();
+    log.keep(conversation.messages());
   }
 
   // ------------------------------------------------------------------------------------- commands
@@ -175,7 +164,7 @@ final class Talk {
       case LOAD -> load(argument);
       case CLEAR -> {
         conversation.clear();
-        begin();
+        log.startAnew();
         tell("the conversation is forgotten");
       }
       case EXIT -> {
@@ -231,7 +220,7 @@ final class Talk {
     System.err.printf("%-13s %s%n", "backend", engine.backendName());
     System.err.printf(
         "%-13s %,d of %,d tokens%n", "context", tokens(), engine.model().contextLimit());
-    System.err.printf("%-13s %s%n", "kept in", file == null ? "no file" : file);
+    System.err.printf("%-13s %s%n", "kept in", log);
     printSettings();
   }
 
@@ -267,7 +256,7 @@ final class Talk {
       tell("there is nothing to take back");
       return;
     }
-    keep();
+    log.keep(conversation.messages());
     tell("taken back: " + quote(question));
   }
 
@@ -327,7 +316,7 @@ final class Talk {
     List<Map<String, @Nullable Object>> messages =
         ConversationFile.read(ConversationFile.named(name));
     conversation.replace(messages);
-    begin();
+    log.startAnew();
     tell("%d messages; last question: %s".formatted(messages.size(), quote(lastOrNothing())));
   }
 

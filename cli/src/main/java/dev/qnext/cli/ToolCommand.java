@@ -6,6 +6,7 @@ import dev.qnext.text.ToolCall;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -54,14 +55,19 @@ final class ToolCommand {
     try {
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       int exit = process.waitFor();
-      return exit == 0
-          ? output.stripTrailing()
-          : Json.write(Map.of("error", "exit code " + exit, "output", output.stripTrailing()));
+      return exit == 0 ? output.stripTrailing() : failed(exit, output.stripTrailing());
     } catch (IOException e) {
       throw new QnextException(
           "cannot read what \"%s\" prints: %s".formatted(command, e.getMessage()), e);
     } finally {
       process.destroy();
     }
+  }
+
+  private static String failed(int exit, String output) {
+    Map<String, Object> result = new LinkedHashMap<>();
+    result.put("error", "exit code " + exit);
+    result.put("output", output);
+    return Json.write(result);
   }
 }

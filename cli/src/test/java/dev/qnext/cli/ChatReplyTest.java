@@ -258,4 +258,17 @@ class ChatReplyTest {
     assertThat((Long) more.get("prompt_tokens"))
         .isGreaterThan((Long) alone.get("prompt_tokens") + "Who?Anna.".length());
   }
+
+  @Test
+  void aConversationThatCannotBeKeptIsToldAndTheAnswerCounts()
+      throws IOException, InterruptedException {
+    Path file = Files.writeString(temp.resolve("no-folder"), "");
+    List<String> options = List.of("-D" + ScriptedProvider.TEXT + "=Anna.|");
+    Map<String, String> environment = Map.of("XDG_CONFIG_HOME", file.toString());
+    String[] words = {"chat", "-m", talking, "--backend", "scripted", "--no-stats", "Who?"};
+    Outcome outcome = CliProcess.run(environment, options, words).done().printing("Anna.\n");
+    assertThat(outcome.err())
+        .startsWith("qnext: the conversation is not kept: cannot write " + file)
+        .hasLineCount(1);
+  }
 }

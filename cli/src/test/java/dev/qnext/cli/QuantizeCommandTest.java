@@ -75,6 +75,7 @@ class QuantizeCommandTest {
     run("quantize", quantized, made, "-r", "3bit", "--requantize").done();
     run("quantize", TINY, made, "-r", "4bit")
         .failed(1, made + " is there already; name a new folder");
-    run("quantize", "/nowhere", made, "-r", "4bit").failed(1, "no model folder at /nowhere");
+    run("quantize", "/nowhere", made, "-r", "4bit")
+        .failed(1, "there is no model folder /nowhere; give the folder of a model");
   }
 }

@@ -147,7 +147,9 @@ class SettingsTest {
   @Test
   void aFileThatCannotBeReadIsToldAndLeftAlone() throws IOException, InterruptedException {
     Files.write(file, new byte[] {'t', (byte) 0xff});
-    String complaint = "qnext: cannot read %s: it is not UTF-8\n".formatted(file);
+    String complaint =
+        "qnext: cannot read %s: it is not UTF-8; convert it, for instance with iconv\n"
+            .formatted(file);
     assertThat(run(Map.of(), "inspect", "-m", TINY).done().err()).isEqualTo(complaint);
     Outcome outcome = run(Map.of(), "use", TINY);
     assertThat(outcome.exit()).isEqualTo(1);

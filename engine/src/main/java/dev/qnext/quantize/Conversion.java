@@ -141,7 +141,10 @@ public final class Conversion {
       writeMtp(folder.resolve(MTP_FILE));
     }
     Map<String, Object> index = new LinkedHashMap<>();
-    index.put("metadata", Map.of("total_size", bytes(), "total_parameters", parameters()));
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    metadata.put("total_size", bytes());
+    metadata.put("total_parameters", parameters());
+    index.put("metadata", metadata);
     index.put("weight_map", files);
     ConversionFiles.writeJson(folder.resolve("model.safetensors.index.json"), index);
     ConversionFiles.copyCompanions(source.folder(), folder);
