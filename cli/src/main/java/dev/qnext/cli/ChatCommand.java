@@ -69,6 +69,10 @@ final class ChatCommand implements Callable<Integer> {
     }
     Path earlier = goOn ? ConversationFile.newest() : null;
     Path folder = model.path();
+    boolean talk = !prompt.given() && Terminal.input() && Terminal.output();
+    if (talk) {
+      Talk.prepare();
+    }
     Conversation conversation = new Conversation(Tokenizer.load(folder), ChatTemplate.load(folder));
     if (earlier != null) {
       conversation.replace(ConversationFile.read(earlier));
@@ -78,7 +82,6 @@ final class ChatCommand implements Callable<Integer> {
     if (system != null) {
       conversation.system(system);
     }
-    boolean talk = !prompt.given() && Terminal.input() && Terminal.output();
     String question = talk ? "" : prompt.text();
     try (Engine engine = model.open(folder)) {
       Session session = engine.newSession(engine.model().contextLimit());

@@ -4,9 +4,10 @@ import static java.util.Objects.requireNonNull;
 
 import dev.qnext.machine.ConfigFolder;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.logging.Level;
 import java.util.logging.Logger;
 import org.jline.keymap.KeyMap;
@@ -38,6 +39,8 @@ final class EditedLines implements Lines {
 
   /** Ends bracketed paste and the application's keypad, which JLine turns on to read a line. */
   private static final String END_OF_READING = "\u001b[?2004l\u001b[?1l\u001b>";
+
+  private static final FutureTask<Terminal> TERMINAL = new FutureTask<>(EditedLines::terminal);
 
   private static final String SUSPEND = "suspend";
 
@@ -76,30 +79,23 @@ final class EditedLines implements Lines {
     terminal.handle(Terminal.Signal.INT, signal -> stop.run());
   }
 
+  /** Loads JLine while others load the model; without it {@link #open} takes that much longer. */
+  static void prepare() {
+    Thread thread = new Thread(TERMINAL, "qnext-terminal-start");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
   /**
-   * @throws IllegalStateException or another unchecked exception if there is no terminal that can
-   *     be edited in
+   * @throws IllegalStateException if there is no terminal in which lines can be edited
    */
-  static EditedLines open(Settings settings, Runnable stop) {
-    LOG.setLevel(Level.OFF);
-    // Else Ctrl-C is told twice, as a signal and as a key, and the second can come a line too late.
-    System.setProperty(TerminalBuilder.PROP_SOFTWARE_SIGNALS, "false");
+  static EditedLines open(Settings settings, Runnable stop) throws InterruptedException {
+    TERMINAL.run(); // does nothing if it was prepared
     Terminal terminal;
     try {
-      terminal =
-          TerminalBuilder.builder()
-              .name("qnext")
-              .system(true)
-              .provider("ffm")
-              .dumb(false)
-              .encoding(StandardCharsets.UTF_8)
-              .stdinEncoding(StandardCharsets.UTF_8)
-              .stdoutEncoding(StandardCharsets.UTF_8)
-              .nativeSignals(false)
-              .graphemeCluster(false)
-              .build();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      terminal = TERMINAL.get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
     }
     EditedLines lines = new EditedLines(terminal, new TalkCompleter(settings), stop);
     Runtime.getRuntime().addShutdownHook(new Thread(lines::leave, "qnext-terminal"));
@@ -107,6 +103,27 @@ final class EditedLines implements Lines {
     Signal.handle(new Signal("WINCH"), signal -> terminal.raise(Terminal.Signal.WINCH));
     Signal.handle(new Signal("CONT"), signal -> terminal.raise(Terminal.Signal.CONT));
     return lines;
+  }
+
+  private static Terminal terminal() throws IOException {
+    LOG.setLevel(Level.OFF);
+    // Else Ctrl-C is told twice, as a signal and as a key, and the second can come a line too late.
+    System.setProperty(TerminalBuilder.PROP_SOFTWARE_SIGNALS, "false");
+    Terminal terminal =
+        TerminalBuilder.builder()
+            .name("qnext")
+            .system(true)
+            .provider("ffm")
+            .dumb(false)
+            .encoding(StandardCharsets.UTF_8)
+            .stdinEncoding(StandardCharsets.UTF_8)
+            .stdoutEncoding(StandardCharsets.UTF_8)
+            .nativeSignals(false)
+            .graphemeCluster(false)
+            .build();
+    // The first reader takes longest.
+    LineReader unused = LineReaderBuilder.builder().terminal(terminal).build();
+    return terminal;
   }
 
   /** Ended from outside; JLine restores the rest. */

@@ -81,17 +81,27 @@ final class Talk {
     }
   }
 
-  private Lines lines() {
-    // One of unknown width is drawn by nobody but itself.
-    if (Terminal.dumb() || TerminalSize.columns() <= 0) {
-      return new PlainLines(this::stop);
+  /** Begins what can be done before the model is there. */
+  static void prepare() {
+    if (canEdit()) {
+      EditedLines.prepare();
     }
-    try {
-      return EditedLines.open(settings, this::stop);
-    } catch (RuntimeException | LinkageError e) {
-      System.err.printf("qnext: lines cannot be edited in this terminal: %s%n", e.getMessage());
-      return new PlainLines(this::stop);
+  }
+
+  /** A terminal of unknown width is drawn by nobody but itself. */
+  private static boolean canEdit() {
+    return !Terminal.dumb() && TerminalSize.columns() > 0;
+  }
+
+  private Lines lines() throws InterruptedException {
+    if (canEdit()) {
+      try {
+        return EditedLines.open(settings, this::stop);
+      } catch (RuntimeException | LinkageError e) {
+        System.err.printf("qnext: lines cannot be edited in this terminal: %s%n", e.getMessage());
+      }
     }
+    return new PlainLines(this::stop);
   }
 
   /** Ctrl-C. False if no answer is being given. Any thread. */
