@@ -65,10 +65,29 @@ public final class Main {
     CommandLine command = e.getCommandLine();
     ConfigDefaults settings = ConfigDefaults.of(command);
     Setting cause = settings == null ? null : settings.cause(e);
-    warn((cause == null ? "" : cause.place() + ": ") + e.getMessage());
-    CommandLine.UnmatchedArgumentException.printSuggestions(e, command.getErr());
+    String sentence =
+        e instanceof CommandLine.UnmatchedArgumentException unmatched
+            ? unmatched(unmatched.getUnmatched().getFirst(), command)
+            : e.getMessage();
+    warn((cause == null ? "" : cause.place() + ": ") + sentence);
     printHint(command);
     return CommandLine.ExitCode.USAGE;
+  }
+
+  /** What is wrong with the first word that fits nowhere. */
+  private static String unmatched(String word, CommandLine command) {
+    boolean option = word.startsWith("-") && word.length() > 1;
+    if (!option && command.getParent() != null) {
+      return "\"%s\" is one argument too many; quote words that belong together".formatted(word);
+    }
+    String name = option ? word.split("=", 2)[0] : word;
+    String nearest =
+        Nearest.of(name, option ? command.getCommandSpec().optionsMap().keySet() : Commands.NAMES);
+    return "there is no %s %s%s"
+        .formatted(
+            option ? "option" : "command",
+            name,
+            nearest == null ? "" : "; did you mean %s?".formatted(nearest));
   }
 
   private static void printHint(CommandLine command) {

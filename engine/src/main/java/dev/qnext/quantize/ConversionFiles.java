@@ -5,7 +5,9 @@ import dev.qnext.checkpoint.Checkpoint;
 import dev.qnext.checkpoint.Layout;
 import dev.qnext.json.Json;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -40,6 +42,9 @@ public final class ConversionFiles {
     Conversion conversion = Conversion.plan(source, layout, recipe);
     Path unfinished = target.resolveSibling(target.getFileName() + ".partial");
     remove(unfinished);
+    // A signal ends the process without the "finally" below.
+    Thread cleaning = new Thread(() -> remove(unfinished), "qnext-clean");
+    Runtime.getRuntime().addShutdownHook(cleaning);
     try {
       Files.createDirectories(unfinished);
       requireRoom(unfinished, conversion.bytes() + conversion.mtpBytes());
@@ -54,9 +59,18 @@ public final class ConversionFiles {
       writeJson(unfinished.resolve("config.json"), config);
       Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(target, e), e);
+      throw new QnextException("cannot write %s: %s".formatted(target, reason(e)), e);
     } finally {
       remove(unfinished);
+      forget(cleaning);
+    }
+  }
+
+  private static void forget(Thread cleaning) {
+    try {
+      Runtime.getRuntime().removeShutdownHook(cleaning);
+    } catch (IllegalStateException e) {
+      // The process is ending, and it is at work.
     }
   }
 
@@ -89,7 +103,7 @@ public final class ConversionFiles {
         Files.deleteIfExists(file);
       }
     } catch (IOException e) {
-      throw new QnextException("cannot remove %s: %s".formatted(folder, e), e);
+      throw new QnextException("cannot remove %s: %s".formatted(folder, reason(e)), e);
     }
   }
 
@@ -97,7 +111,7 @@ public final class ConversionFiles {
     try {
       Files.writeString(file, Json.write(value) + "\n");
     } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(file, e), e);
+      throw new QnextException("cannot write %s: %s".formatted(file, reason(e)), e);
     }
   }
 
@@ -117,7 +131,15 @@ public final class ConversionFiles {
         }
       }
     } catch (IOException e) {
-      throw new QnextException("cannot copy the files of %s: %s".formatted(from, e), e);
+      throw new QnextException("cannot copy the files of %s: %s".formatted(from, reason(e)), e);
     }
+  }
+
+  /** What the system says, without the name of an exception. */
+  private static String reason(IOException e) {
+    String reason = e instanceof FileSystemException system ? system.getReason() : null;
+    return reason != null
+        ? reason
+        : e instanceof AccessDeniedException ? "access is denied" : String.valueOf(e.getMessage());
   }
 }
