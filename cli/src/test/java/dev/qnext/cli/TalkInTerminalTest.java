@@ -257,7 +257,7 @@ class TalkInTerminalTest {
     for (String[] command : commands) {
       CliProcess.run(environment, log, command).done();
       assertThat(Files.readString(loaded))
-          .contains(" " + Qnext.class.getName() + " ")
+          .contains(" " + Main.class.getName() + " ")
           .doesNotContain(" org.jline.");
     }
     try (Tmux chat = Tmux.start(80, 24, home, Map.of(), log, "chat", "-m", talking)) {
