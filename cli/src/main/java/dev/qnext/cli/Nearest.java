@@ -13,12 +13,16 @@ final class Nearest {
 
   private Nearest() {}
 
-  /** Null if none is near: a mistake for every three letters is allowed. */
+  /**
+   * Null if none is near: a mistake for every three letters is allowed. A word that the typed one
+   * begins with is nearer than one that only looks alike.
+   */
   static @Nullable String of(String typed, Iterable<String> words) {
     String nearest = null;
     int least = Math.max(1, typed.length() / LETTERS_PER_MISTAKE) + 1;
     for (String word : words) {
-      int mistakes = mistakes(typed, word);
+      int mistakes =
+          word.length() > LETTERS_PER_MISTAKE && typed.startsWith(word) ? 1 : mistakes(typed, word);
       if (mistakes < least) {
         least = mistakes;
         nearest = word;
