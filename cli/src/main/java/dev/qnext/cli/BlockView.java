@@ -2,23 +2,10 @@ package dev.qnext.cli;
 
 import dev.qnext.Reply;
 import dev.qnext.generate.Request;
-import dev.qnext.text.ToolCall;
 
 /** Nothing but the last fenced block of the answer, or the whole answer if it has none. */
 final class BlockView implements ReplyView {
   private static final String FENCE = "```";
-
-  @Override
-  public void thought(String piece) {}
-
-  @Override
-  public void text(String piece) {}
-
-  @Override
-  public void call(ToolCall call) {}
-
-  @Override
-  public void result(ToolCall call, String result) {}
 
   @Override
   public void end(Reply reply, Request request) {

@@ -14,18 +14,6 @@ final class JsonView implements ReplyView {
   private final Output out = Output.standard();
 
   @Override
-  public void thought(String piece) {}
-
-  @Override
-  public void text(String piece) {}
-
-  @Override
-  public void call(ToolCall call) {}
-
-  @Override
-  public void result(ToolCall call, String result) {}
-
-  @Override
   public void end(Reply reply, Request request) {
     out.println(Json.write(object(reply, request)));
     out.flush();

@@ -48,9 +48,6 @@ final class PlainView implements ReplyView {
   }
 
   @Override
-  public void result(ToolCall call, String result) {}
-
-  @Override
   public void end(Reply reply, Request request) {
     endThought();
     out.endLine();

@@ -103,6 +103,11 @@ final class RouteCounter implements Backend {
   }
 
   @Override
+  public boolean mayBeCutOff() {
+    return backend.mayBeCutOff();
+  }
+
+  @Override
   public DType cacheType() {
     return backend.cacheType();
   }
