@@ -241,7 +241,7 @@ public abstract class LayoutSuite extends BackendSuite {
     assertThatThrownBy(() -> logits(at))
         .isInstanceOf(QnextException.class)
         .hasMessage(
-            "%s.weight in %s is U32; plain weights must be F32, F16 or BF16"
+            "%s.weight in %s is U32, but plain weights must be F32, F16 or BF16; use an MLX conversion or the bf16 weights"
                 .formatted(path, at.resolve("model.safetensors")));
   }
 

@@ -365,7 +365,6 @@ class BadInputTest {
               "--no-stats",
               "x")
           .quiet();
-      assertThat(home.resolve(".cache")).doesNotExist();
     }
   }
 
