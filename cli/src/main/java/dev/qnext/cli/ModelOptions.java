@@ -103,7 +103,12 @@ final class ModelOptions {
 
   /** From now on a signal ends what the engine's thread is doing before the process. */
   static void leaveInOrder() {
-    Runtime.getRuntime().addShutdownHook(new Thread(ModelOptions::leave, "qnext-exit"));
+    try {
+      Runtime.getRuntime().addShutdownHook(new Thread(ModelOptions::leave, "qnext-exit"));
+    } catch (IllegalStateException e) {
+      // The signal has come already.
+      Output.close();
+    }
   }
 
   /**
