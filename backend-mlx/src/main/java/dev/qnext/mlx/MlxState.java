@@ -32,9 +32,6 @@ final class MlxState extends PassState {
   private static final int BLOCK = 1 << 24;
   private static final int MOST_AT_ONCE = 512;
 
-  /** Tokens; mlx-lm's number too. */
-  private static final int CLEARED_EVERY = 256;
-
   private final Mlx mlx;
   private final MlxType type;
   private final MlxLimits limits;
@@ -100,10 +97,6 @@ final class MlxState extends PassState {
     }
     if (growth > 0) {
       limits.requireContext(growth, needed);
-    }
-    // What MLX keeps for use again fits the lengths before, and would pile up with every token.
-    if (needed / CLEARED_EVERY != length() / CLEARED_EVERY) {
-      MlxMemory.clearCache();
     }
   }
 
