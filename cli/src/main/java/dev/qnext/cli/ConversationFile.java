@@ -52,11 +52,7 @@ final class ConversationFile {
 
   /** The file of a saved conversation. */
   static Path named(String name) {
-    if (name.isEmpty() || name.startsWith(".") || name.contains("/") || name.contains("\\")) {
-      throw new QnextException(
-          "\"%s\" cannot name a conversation: use letters, digits and dashes".formatted(name));
-    }
-    return requiredFolder().resolve(name + ENDING);
+    return requiredFolder().resolve(OwnFile.requireName(name, "conversation") + ENDING);
   }
 
   /** Names of all saved conversations, in order. */

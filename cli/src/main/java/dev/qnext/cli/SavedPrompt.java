@@ -58,11 +58,7 @@ record SavedPrompt(String text, Map<String, String> defaults) {
   }
 
   private static String fileName(String name) {
-    if (name.isEmpty() || name.startsWith(".") || name.contains("/") || name.contains("\\")) {
-      throw new UsageException(
-          "\"%s\" cannot name a prompt: use letters, digits and dashes".formatted(name), null);
-    }
-    return name + ".md";
+    return OwnFile.requireName(name, "prompt") + ".md";
   }
 
   static TreeSet<String> names() {
