@@ -111,7 +111,15 @@ public final class Conversation {
 
   /** The ids of {@link #promptText}. */
   public int[] prompt() {
-    String text = promptText();
+    return prompt(promptText());
+  }
+
+  /**
+   * The same for who has the text already.
+   *
+   * @param text of {@link #promptText}
+   */
+  public int[] prompt(String text) {
     if (!knownText.isEmpty() && text.startsWith(knownText)) {
       int[] rest = tokenizer.encode(text.substring(knownText.length()));
       int[] ids = Arrays.copyOf(knownIds, knownIds.length + rest.length);

@@ -81,8 +81,9 @@ final class Answer {
 
   /** One reply, shown while it comes. */
   Reply give(ReplyView view) throws InterruptedException {
-    boolean thinks = Conversation.opensThought(conversation.promptText());
-    int[] prompt = conversation.prompt();
+    String promptText = conversation.promptText();
+    boolean thinks = Conversation.opensThought(promptText);
+    int[] prompt = conversation.prompt(promptText);
     Request asked = sampling.request(prompt, engine.checkpoint(), Integer.MAX_VALUE);
     request = asked;
     Parts parts = new Parts(view, new ReplySplitter(thinks, !conversation.tools().isEmpty()));

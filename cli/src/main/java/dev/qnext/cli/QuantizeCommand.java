@@ -2,7 +2,6 @@ package dev.qnext.cli;
 
 import dev.qnext.QnextException;
 import dev.qnext.checkpoint.Checkpoint;
-import dev.qnext.checkpoint.Layout;
 import dev.qnext.model.LanguageModel;
 import dev.qnext.quantize.Conversion;
 import dev.qnext.quantize.ConversionFiles;
@@ -67,8 +66,8 @@ final class QuantizeCommand implements Callable<Integer> {
             : source.resolveSibling(source.toAbsolutePath().getFileName() + "-" + chosen.name());
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       LanguageModel.requireSupported(checkpoint);
-      Layout layout = LanguageModel.layout(checkpoint.config());
-      Conversion plan = Conversion.plan(checkpoint, layout, chosen);
+      Conversion plan =
+          Conversion.plan(checkpoint, LanguageModel.layout(checkpoint.config()), chosen);
       if (plan.requantizes() && !requantize) {
         throw new QnextException(
             "%s is quantized already and would lose a second time; convert the original, or give --requantize"
@@ -79,7 +78,7 @@ final class QuantizeCommand implements Callable<Integer> {
         return 0;
       }
       QuantizeProgress progress = new QuantizeProgress(checkpoint.bytes());
-      ConversionFiles.convert(checkpoint, layout, chosen, to, threads, progress::done);
+      ConversionFiles.convert(plan, to, threads, progress::done);
       progress.end();
       System.err.printf(
           Locale.ROOT,

@@ -8,10 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -97,7 +94,7 @@ public final class SafetensorsWriter implements AutoCloseable {
       return new SafetensorsWriter(file, partial, channel, tensors);
     } catch (IOException e) {
       remove(channel, partial, e);
-      throw failed(file, e);
+      throw QnextException.cannotWrite(file, e);
     }
   }
 
@@ -155,7 +152,7 @@ public final class SafetensorsWriter implements AutoCloseable {
             data.asSlice(at, Math.min(PIECE, data.byteSize() - at)).asByteBuffer().slice());
       }
     } catch (IOException e) {
-      throw failed(file, e);
+      throw QnextException.cannotWrite(file, e);
     }
   }
 
@@ -174,7 +171,7 @@ public final class SafetensorsWriter implements AutoCloseable {
         i += count;
       }
     } catch (IOException e) {
-      throw failed(file, e);
+      throw QnextException.cannotWrite(file, e);
     }
   }
 
@@ -215,7 +212,7 @@ public final class SafetensorsWriter implements AutoCloseable {
       Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       remove(channel, partial, e);
-      throw failed(file, e);
+      throw QnextException.cannotWrite(file, e);
     }
   }
 
@@ -236,17 +233,6 @@ public final class SafetensorsWriter implements AutoCloseable {
     } catch (IOException e) {
       cause.addSuppressed(e);
     }
-  }
-
-  private static QnextException failed(Path file, IOException e) {
-    String reason =
-        switch (e) {
-          case NoSuchFileException missing -> "its folder does not exist";
-          case AccessDeniedException denied -> "access is denied";
-          case FileSystemException refused -> String.valueOf(refused.getReason());
-          default -> String.valueOf(e.getMessage());
-        };
-    return new QnextException("cannot write %s: %s".formatted(file, reason), e);
   }
 
   private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {

@@ -87,6 +87,10 @@ public final class Conversion {
         : wanted;
   }
 
+  Checkpoint source() {
+    return source;
+  }
+
   /** In the order in which they are written. */
   public List<Part> parts() {
     return List.copyOf(parts);

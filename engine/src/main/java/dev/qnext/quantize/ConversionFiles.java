@@ -2,12 +2,9 @@ package dev.qnext.quantize;
 
 import dev.qnext.QnextException;
 import dev.qnext.checkpoint.Checkpoint;
-import dev.qnext.checkpoint.Layout;
 import dev.qnext.json.Json;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -26,20 +23,15 @@ public final class ConversionFiles {
   private ConversionFiles() {}
 
   /**
-   * Converts a model into a new folder.
+   * Carries a conversion out, into a new folder.
    *
    * @throws QnextException if the target is there already, or anything fails; nothing of the target
    *     is left behind then
    */
   public static void convert(
-      Checkpoint source,
-      Layout layout,
-      Recipe recipe,
-      Path target,
-      int threads,
-      Conversion.Progress progress) {
+      Conversion conversion, Path target, int threads, Conversion.Progress progress) {
+    Checkpoint source = conversion.source();
     requireFree(source, target);
-    Conversion conversion = Conversion.plan(source, layout, recipe);
     Path unfinished = target.resolveSibling(target.getFileName() + ".partial");
     remove(unfinished);
     // A signal ends the process without the "finally" below.
@@ -59,7 +51,7 @@ public final class ConversionFiles {
       writeJson(unfinished.resolve("config.json"), config);
       Files.move(unfinished, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(target, reason(e)), e);
+      throw QnextException.cannotWrite(target, e);
     } finally {
       remove(unfinished);
       forget(cleaning);
@@ -103,7 +95,8 @@ public final class ConversionFiles {
         Files.deleteIfExists(file);
       }
     } catch (IOException e) {
-      throw new QnextException("cannot remove %s: %s".formatted(folder, reason(e)), e);
+      throw new QnextException(
+          "cannot remove %s: %s".formatted(folder, QnextException.reason(e)), e);
     }
   }
 
@@ -111,7 +104,7 @@ public final class ConversionFiles {
     try {
       Files.writeString(file, Json.write(value) + "\n");
     } catch (IOException e) {
-      throw new QnextException("cannot write %s: %s".formatted(file, reason(e)), e);
+      throw QnextException.cannotWrite(file, e);
     }
   }
 
@@ -131,15 +124,8 @@ public final class ConversionFiles {
         }
       }
     } catch (IOException e) {
-      throw new QnextException("cannot copy the files of %s: %s".formatted(from, reason(e)), e);
+      throw new QnextException(
+          "cannot copy the files of %s: %s".formatted(from, QnextException.reason(e)), e);
     }
-  }
-
-  /** What the system says, without the name of an exception. */
-  private static String reason(IOException e) {
-    String reason = e instanceof FileSystemException system ? system.getReason() : null;
-    return reason != null
-        ? reason
-        : e instanceof AccessDeniedException ? "access is denied" : String.valueOf(e.getMessage());
   }
 }

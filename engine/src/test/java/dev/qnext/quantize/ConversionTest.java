@@ -30,8 +30,8 @@ class ConversionTest {
   private static void convert(Path source, String recipe, Path target) {
     try (Checkpoint checkpoint = Checkpoint.open(source)) {
       Layout layout = LanguageModel.layout(checkpoint.config());
-      ConversionFiles.convert(
-          checkpoint, layout, Recipe.of(recipe), target, 2, (bytes, path) -> {});
+      Conversion plan = Conversion.plan(checkpoint, layout, Recipe.of(recipe));
+      ConversionFiles.convert(plan, target, 2, (bytes, path) -> {});
     }
   }
 
